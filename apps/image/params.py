@@ -1,0 +1,44 @@
+"""What an image job takes, with its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StrictStr, model_validator
+from typing_extensions import Self, override
+
+from apps.jobs.kinds import JobInput
+
+PROMPT_MAX = 4000
+Side = Annotated[int | None, Field(ge=32, le=4096, multiple_of=8)]
+
+
+class ImageInput(JobInput):
+    """A picture to make; what is absent is the model's own choice. `image` and `mask` are upload ids."""
+
+    prompt: Annotated[StrictStr, Field(min_length=1, max_length=PROMPT_MAX)]
+    negative_prompt: Annotated[StrictStr, Field(max_length=PROMPT_MAX)] = ""
+    width: Side = None
+    height: Side = None
+    steps: Annotated[int | None, Field(ge=1, le=150)] = None
+    guidance: Annotated[float | None, Field(ge=0, le=30)] = None
+    seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
+    count: Annotated[int, Field(ge=1, le=8)] = 1
+    scheduler: Annotated[StrictStr | None, Field(max_length=50)] = None
+    image: UUID | None = None
+    mask: UUID | None = None
+    strength: Annotated[float | None, Field(gt=0, le=1)] = None
+
+    @model_validator(mode="after")
+    def check_start(self) -> Self:
+        """A mask and a strength need a picture to start from."""
+        for name in ("mask", "strength"):
+            if getattr(self, name) is not None and self.image is None:
+                raise ValueError(f"{name} needs image: upload the picture to start from and name it")
+        return self
+
+    @override
+    def attachments(self) -> Mapping[str, str]:
+        return {name: str(upload) for name in ("image", "mask") if (upload := getattr(self, name)) is not None}

@@ -1,0 +1,125 @@
+"""The bytes of jobs: between Redis, where workers reach them, and the storage, where they stay."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import mimetypes
+import uuid
+from typing import BinaryIO
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from PIL import Image, UnidentifiedImageError
+
+from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.ranges import file_response
+from apps.jobs import models
+from apps.jobs.events import Artifact
+from apps.jobs.stream import job_log
+
+UPLOAD_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+UPLOAD_MAX_BYTES = 20 * 1024 * 1024
+UPLOAD_MAX_PIXELS = 4096 * 4096
+
+
+class FileGone(Exception):
+    """The bytes of an artifact expired or were lost before they were moved to storage."""
+
+
+def store_artifact(job: models.Job, artifact: Artifact) -> models.Artifact:
+    """Move an artifact's bytes from Redis to storage; the row is returned unsaved. Raises FileGone."""
+    data = job_log().get_bytes(str(job.pk), artifact.id)
+    if data is None:
+        raise FileGone("The result was made, but its file was lost before it could be stored. Please run it again.")
+    digest = hashlib.sha256(data).hexdigest()
+    return models.Artifact(
+        id=uuid.UUID(artifact.id),
+        job=job,
+        media_type=artifact.media_type,
+        size=len(data),
+        sha256=digest,
+        file=_store("artifacts", digest, artifact.media_type, data),
+    )
+
+
+def read_unstored(job_id: str, bytes_id: str) -> bytes | None:
+    """The bytes while they are still with the worker."""
+    return job_log().get_bytes(job_id, bytes_id)
+
+
+def open_stored(name: str) -> BinaryIO:
+    """The stored file."""
+    return default_storage.open(name, "rb")  # type: ignore[return-value]  # Django's File is a BinaryIO in all but name
+
+
+def check_upload(file: UploadedFile) -> tuple[bytes, str, int, int]:
+    """Bytes, media type, width and height of an uploaded picture. Raises AppError with the limit."""
+    if file.size is None or file.size > UPLOAD_MAX_BYTES:
+        message = f"file: the picture is larger than {UPLOAD_MAX_BYTES // 1024**2} MB; send a smaller one."
+        raise AppError(ErrorCode.TOO_LARGE, message, field="file", limit_bytes=UPLOAD_MAX_BYTES)
+    data = file.read()
+    try:
+        with Image.open(io.BytesIO(data), formats=list(UPLOAD_TYPES)) as picture:
+            width, height = picture.size
+            media_type = UPLOAD_TYPES[str(picture.format)]
+            if width * height > UPLOAD_MAX_PIXELS:
+                message = f"file: {width} × {height} pixels are more than the {UPLOAD_MAX_PIXELS} that a picture may have."
+                raise AppError(ErrorCode.TOO_LARGE, message, field="file")
+            picture.load()
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        message = "file: this is not a whole PNG, JPEG or WebP picture."
+        raise AppError(ErrorCode.BAD_REQUEST, message, field="file") from error
+    return data, media_type, width, height
+
+
+def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: UploadedFile) -> models.Upload:
+    """Keep a user's picture."""
+    data, media_type, width, height = check_upload(file)
+    digest = hashlib.sha256(data).hexdigest()
+    return models.Upload.objects.create(
+        workspace_id=workspace_id,
+        owner_id=owner_id,
+        media_type=media_type,
+        width=width,
+        height=height,
+        size=len(data),
+        sha256=digest,
+        file=_store("uploads", digest, media_type, data),
+    )
+
+
+def hand_over_attachments(job: models.Job) -> dict[str, str]:
+    """Put the job's uploads where its worker finds them; bytes ids by name."""
+    for upload_id in job.attachments.values():
+        upload = models.Upload.objects.get(pk=upload_id)
+        with open_stored(upload.file) as stored:
+            job_log().put_bytes(str(job.pk), upload_id, stored.read(), settings.AIGC_ARTIFACT_TTL_S)
+    return dict(job.attachments)
+
+
+def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
+    """Once per content: a file of this hash that is there already is used."""
+    name = f"{folder}/{digest[:2]}/{digest}{mimetypes.guess_extension(media_type) or ''}"
+    if default_storage.exists(name):
+        return name
+    return default_storage.save(name, ContentFile(data))
+
+
+
+def unstored_response(request: HttpRequest, job_id: str, bytes_id: str) -> HttpResponseBase:
+    """A file that is still in Redis. Raises AppError `not_found` when it has expired."""
+    data = read_unstored(job_id, bytes_id)
+    if data is None:
+        raise AppError(ErrorCode.NOT_FOUND, "This file is not there, or no longer.")
+    return file_response(request, io.BytesIO(data), len(data), _media_type(data))
+
+
+def _media_type(data: bytes) -> str:
+    """By the signature: Redis keeps bytes only, and workers make only these."""
+    signatures = {b"\x89PNG": "image/png", b"RIFF": "audio/wav", b"OggS": "audio/ogg", b"ID3": "audio/mpeg", b"\xff": "audio/mpeg"}
+    return next((type_ for start, type_ in signatures.items() if data.startswith(start)), "application/octet-stream")

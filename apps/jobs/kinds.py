@@ -1,0 +1,52 @@
+"""The kinds of jobs: each medium's app registers its own, so that this app need not know them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class JobInput(BaseModel, extra="forbid", frozen=True):
+    """Base of the media's inputs: unknown fields are refused by name."""
+
+    def attachments(self) -> Mapping[str, str]:
+        """Upload ids by the name under which the engine finds the file."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One medium's way to make and end a job.
+
+    `on_finished` is called in the transaction that moves the row to its terminal state, with the job's id.
+    """
+
+    name: str
+    input: type[JobInput]
+    on_finished: Callable[[str], None] | None = None
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make a kind known; called once by its app's `ready`."""
+    _kinds[kind.name] = kind
+
+
+def get_kind(name: str) -> Kind | None:
+    """The kind of this name."""
+    return _kinds.get(name)
+
+
+def kind_names() -> list[str]:
+    """All names, in the order of registration."""
+    return list(_kinds)
+
+
+def describe_input(name: str) -> dict[str, Any]:
+    """The JSON schema of a kind's input."""
+    return _kinds[name].input.model_json_schema()

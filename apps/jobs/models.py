@@ -1,0 +1,121 @@
+"""The truth about jobs: the row, the files it made and the files it was given."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from typing_extensions import override
+
+from apps.jobs.states import MAX_ATTEMPTS, TERMINAL, UNFINISHED, Status, Tier
+
+
+class Job(models.Model):
+    """One generation of any medium."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="jobs")
+    owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="jobs")
+
+    # What was asked.
+    kind = models.CharField(max_length=10)
+    input = models.JSONField()
+    attachments = models.JSONField(default=dict, blank=True, help_text="Upload ids by name.")
+    model = models.CharField(max_length=200)
+    spec = models.JSONField(help_text="The catalogue entry as it was: every attempt runs the same model.")
+    tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.INTERACTIVE)
+    priority = models.PositiveSmallIntegerField(default=0)
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    input_digest = models.CharField(max_length=64, help_text="SHA-256 of kind, model and input.")
+
+    # Where it stands.
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When its message last went to the broker.")
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    # What came of it.
+    result = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="job_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(attempt__gte=1, attempt__lte=MAX_ATTEMPTS), name="job_attempt_within_limit"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=UNFINISHED, finished_at__isnull=True)
+                | models.Q(status__in=TERMINAL, finished_at__isnull=False),
+                name="job_finished_at_iff_terminal",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status__in=[Status.FAILED, Status.BLOCKED], error__isnull=True),
+                name="job_failure_has_reason",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "owner", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="job_idempotency_key_once",
+            ),
+        ]
+        indexes = [
+            # The sweep and the line: unfinished jobs of a kind in the order they run.
+            models.Index(
+                fields=["kind", "status", "priority", "created_at"],
+                condition=models.Q(status__in=UNFINISHED),
+                name="job_unfinished",
+            ),
+            # A person's job list, newest first.
+            models.Index(fields=["workspace", "owner", "-created_at"], name="job_owner_newest"),
+            # Measured durations of a kind.
+            models.Index(fields=["kind", "-finished_at"], name="job_kind_finished"),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} ({self.status})"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the state is terminal."""
+        return self.status in TERMINAL
+
+
+class Artifact(models.Model):
+    """A file that a job made. Equal content is stored once."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    job = models.ForeignKey(Job, models.CASCADE, related_name="artifacts")
+    media_type = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64, db_index=True)
+    file = models.CharField(max_length=200, help_text="Name in the storage.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.media_type} {self.id}"
+
+
+class Upload(models.Model):
+    """A file that a user gave, to be an attachment of jobs."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="uploads")
+    owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="uploads")
+    media_type = models.CharField(max_length=100)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64, db_index=True)
+    file = models.CharField(max_length=200, help_text="Name in the storage.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.media_type} {self.id}"

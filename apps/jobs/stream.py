@@ -1,0 +1,210 @@
+"""Reading a job's stream: the log for what was, one live reader per process for what is happening now.
+
+`follow` is the only reader; every transport uses it. A follower registers with the live reader first, then reads the
+job's own log from the id it names, then takes live events as long as they continue without a gap. Whatever goes wrong
+in between (a slow client whose queue overflowed, a lost Redis connection, a capped live stream) shows as a gap, and the
+answer to a gap is always the same: read the log again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+import structlog
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from apps.jobs.connection import redis_client
+from apps.jobs.events import BEGINNING, TERMINAL_TYPES, EventId
+from gpu_workers.contract.job_log import (
+    JobLog,
+    JobState,
+    LiveEntry,
+    LogEntry,
+    artifact_url,
+    live_key,
+    load_live,
+    log_key,
+    shard_of,
+)
+
+__all__ = ["JobState", "LiveReader", "LogEntry", "artifact_url", "follow_log", "job_log"]
+
+logger = structlog.get_logger(__name__)
+
+QUEUE_MAX = 1000  # events that wait for a slow client before it is left to the log
+LOOK_EVERY_S = 5.0  # a quiet follower looks into the log by itself this often
+BLOCK_MS = 5000
+REDIS_PAUSE_S = 0.3
+READ_COUNT = 500
+
+
+@cache
+def job_log() -> JobLog:
+    """This process's blocking log."""
+    return JobLog(
+        redis_client(),
+        shards=settings.AIGC_LIVE_SHARDS,
+        cap=settings.AIGC_LOG_CAP,
+        ended_ttl_s=settings.AIGC_STREAM_TTL_S,
+    )
+
+
+class Follower:
+    """The bounded queue of one reader of one job."""
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        self._entries: deque[LogEntry] = deque()
+        self._ready = asyncio.Event()
+
+    def put(self, entry: LogEntry) -> None:
+        """Add a live event; a reader too slow loses its queue (never its events: the gap sends it to the log)."""
+        if len(self._entries) >= QUEUE_MAX:
+            self._entries.clear()
+        self._entries.append(entry)
+        self._ready.set()
+
+    async def take(self) -> list[LogEntry]:
+        """What has come; empty after LOOK_EVERY_S of silence."""
+        if not self._entries:
+            self._ready.clear()
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._ready.wait()
+            except TimeoutError:
+                return []
+        entries = list(self._entries)
+        self._entries.clear()
+        return entries
+
+
+class LiveReader:
+    """Reads the live streams that have followers here and hands their events out."""
+
+    def __init__(self) -> None:
+        self._followers: dict[str, set[Follower]] = {}
+        self._followers_of_shard: dict[int, int] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        # A blocking read waits BLOCK_MS; the timeout above it only ends reads on a dead connection.
+        self.redis = Redis.from_url(
+            settings.AIGC_REDIS_URL,
+            max_connections=512,
+            socket_timeout=BLOCK_MS / 1000 + 5,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    @contextmanager
+    def following(self, job_id: str) -> Iterator[Follower]:
+        """A registered follower; its shard is read while anybody needs it."""
+        follower, shard = Follower(job_id), shard_of(job_id, settings.AIGC_LIVE_SHARDS)
+        self._followers.setdefault(job_id, set()).add(follower)
+        self._followers_of_shard[shard] = self._followers_of_shard.get(shard, 0) + 1
+        if shard not in self._tasks:
+            self._tasks[shard] = asyncio.create_task(self._read(shard), name=f"live-reader-{shard}")
+        try:
+            yield follower
+        finally:
+            self._followers_of_shard[shard] -= 1
+            followers = self._followers[job_id]
+            followers.discard(follower)
+            if not followers:
+                del self._followers[job_id]
+
+    async def read_log(self, job_id: str, after: EventId) -> list[LogEntry]:
+        """A page of the job's log after an id."""
+        start = f"({after}" if after != BEGINNING else "-"
+        rows = await self.redis.xrange(log_key(job_id), min=start, count=READ_COUNT)
+        return [LogEntry.read(raw_id, fields) for raw_id, fields in cast(list[Any], rows)]
+
+    async def _read(self, shard: int) -> None:
+        """Hand out one shard's events until nobody has followed it for one blocking read."""
+        last: bytes | str = "$"
+        while True:
+            try:
+                streams = await self.redis.xread({live_key(shard): last}, count=READ_COUNT, block=BLOCK_MS)
+            except (RedisError, OSError) as error:
+                logger.warning("live_reader_away", shard=shard, error=str(error))
+                await asyncio.sleep(REDIS_PAUSE_S)
+                continue
+            if not streams and not self._followers_of_shard.get(shard):
+                del self._tasks[shard]  # no await since the check: a new follower starts a new task
+                return
+            for last, fields in _entries_of(streams):  # noqa: B007  the last id is where the next read begins
+                self._hand_out(load_live(fields[b"b"]))
+
+    def _hand_out(self, batch: list[LiveEntry]) -> None:
+        for job_id, entry in batch:
+            for follower in self._followers.get(job_id, ()):
+                follower.put(entry)
+
+
+def _entries_of(streams: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    """The entries of an XREAD answer, which is a mapping or a list by protocol version."""
+    for _, entries in streams.items() if isinstance(streams, dict) else streams:
+        for page in entries:
+            # RESP3 wraps the entries of a stream in one more list.
+            yield from page if page and isinstance(page[0], (list, tuple)) else [page]
+
+
+_readers: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveReader] = WeakKeyDictionary()
+
+
+def live_reader() -> LiveReader:
+    """The reader of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _readers:
+        _readers[loop] = LiveReader()
+    return _readers[loop]
+
+
+async def follow_log(job_id: str, after: EventId) -> AsyncIterator[list[LogEntry]]:
+    """Batches of the job's events after an id, to the terminal one; an empty batch says that all is quiet.
+
+    Quiet means that nothing came for LOOK_EVERY_S and the log holds nothing more: the caller decides whether the job
+    still runs. Redis being away shows as quiet too, and heals by itself.
+    """
+    reader, last = live_reader(), after
+    with reader.following(job_id) as follower:
+        while True:
+            try:
+                page = await reader.read_log(job_id, last)
+            except (RedisError, OSError) as error:
+                logger.warning("log_unreadable", job=job_id, error=str(error))
+                await asyncio.sleep(REDIS_PAUSE_S)
+                page = []
+            yield page
+            if page:
+                last = page[-1].id
+                if page[-1].type in TERMINAL_TYPES:
+                    return
+                if len(page) == READ_COUNT:
+                    continue
+            while batch := _continuing(await follower.take(), last):
+                yield batch
+                last = batch[-1].id
+                if batch[-1].type in TERMINAL_TYPES:
+                    return
+
+
+def _continuing(entries: list[LogEntry], last: EventId) -> list[LogEntry]:
+    """The events that continue `last` without a gap; empty when there are none, so that the log is read."""
+    batch: list[LogEntry] = []
+    for entry in entries:
+        if entry.id <= last:
+            continue
+        if entry.id != EventId(last.attempt, last.number + 1):
+            break
+        batch.append(entry)
+        last = entry.id
+    return batch

@@ -1,0 +1,44 @@
+"""What the cpu worker does for jobs: each task is one service call and may be sent any number of times."""
+
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+from django.db import OperationalError
+from redis.exceptions import RedisError
+
+from apps.jobs import services
+
+logger = structlog.get_logger(__name__)
+
+RETRY = {"autoretry_for": (OperationalError, RedisError), "retry_backoff": 0.2, "retry_jitter": True, "max_retries": 5}
+
+
+@shared_task(name="jobs.started", **RETRY)
+def started(job_id: str) -> None:
+    """A gpu worker has claimed the job."""
+    services.mark_started(job_id)
+
+
+@shared_task(name="jobs.settle", **RETRY)
+def settle(job_id: str) -> None:
+    """A gpu worker has written the job's last event."""
+    services.settle(job_id)
+
+
+@shared_task(name="jobs.sweep")
+def sweep() -> None:
+    """Every few seconds, by beat."""
+    try:
+        services.sweep()
+    except (OperationalError, RedisError) as error:
+        logger.warning("sweep_cut_short", error=str(error))  # the next one comes soon
+
+
+@shared_task(name="jobs.announce_places")
+def announce_places() -> None:
+    """Every few seconds, by beat."""
+    try:
+        services.announce_places()
+    except (OperationalError, RedisError) as error:
+        logger.warning("places_untold", error=str(error))

@@ -1,0 +1,65 @@
+"""The workers' Celery app: `celery -A gpu_workers.app worker -P threads -Q chat,image,voice -c SLOTS`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+
+from gpu_workers import tasks
+from gpu_workers.config import Config
+from gpu_workers.contract.messages import CPU_QUEUE, MEDIA, PRIORITIES
+from gpu_workers.worker import Worker
+
+config = Config.from_env()
+app = Celery("gpu_workers", broker=config.redis_url)
+app.conf.update(
+    accept_content=["json"],
+    task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    worker_hijack_root_logger=False,
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "queue_order_strategy": "priority",
+        "priority_steps": list(PRIORITIES),
+        # Messages are acknowledged before they run, so this only covers those between Redis and a thread.
+        "visibility_timeout": 600,
+        "socket_timeout": None,
+        "socket_keepalive": True,
+    },
+)
+tasks.register(app)
+
+
+@worker_init.connect
+def prepare_worker(sender: Any, **_kwargs: Any) -> None:
+    """Make this process's worker before the first message comes."""
+    media = [medium for medium in MEDIA if medium in app.amqp.queues.consume_from]
+    tasks.worker = Worker(config, media=media, slots=sender.concurrency, send=send_to_cpu)
+
+
+def send_to_cpu(task: str, job_id: str) -> None:
+    """Ask the cpu worker to look at a job."""
+    app.send_task(task, args=[job_id], queue=CPU_QUEUE, retry=False)
+
+
+@worker_ready.connect
+def announce_worker(**_kwargs: Any) -> None:
+    """The queues are being read: begin to say so."""
+    tasks.current_worker().start()
+
+
+@worker_shutting_down.connect
+def drain_worker(**_kwargs: Any) -> None:
+    """SIGTERM: no more messages are taken; jobs in hand get the grace period."""
+    tasks.current_worker().drain()
+
+
+@worker_shutdown.connect
+def stop_worker(**_kwargs: Any) -> None:
+    """The last job has ended or been handed back."""
+    tasks.current_worker().close()
