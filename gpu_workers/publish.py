@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import structlog
 from redis import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gpu_workers.contract.events import Delta, Event, EventId
 from gpu_workers.contract.job_log import Appended, JobLog, LiveEntry, LogEntry
@@ -26,6 +26,7 @@ RETAIN_S = 10.0  # longer than `appendfsync everysec` can lose
 TICK_S, BUSY_TICK_S, OVERLOAD_TICK_S = 0.001, 0.020, 0.050
 BUSY_JOBS = 150
 REDIS_PAUSE_S = 0.2
+PASSING_ERRORS = ("OOM", "LOADING", "READONLY", "MISCONF", "TRYAGAIN", "CLUSTERDOWN")
 UNSENT_LIVE_MAX = 10_000  # followers that miss live events read the log, so dropping the oldest is safe
 
 
@@ -177,8 +178,12 @@ class Publisher:
                 self._log.load_scripts()
                 again.append(outbox)
             elif isinstance(answer, RedisError):
-                failure = answer
-                again.append(outbox)
+                if _passes(answer):
+                    failure = answer
+                    again.append(outbox)
+                else:  # sending the same again would fail the same way: let the next attempt write it anew
+                    logger.error("append_failed", job=outbox.job_id, error=str(answer))
+                    outbox.give_up()
             elif outbox.take_answer(Appended(answer[0].decode(), int(answer[1])), events, time.monotonic()):
                 self._unsent_live += _live(outbox, events)
             elif not outbox.lost.is_set():
@@ -195,6 +200,11 @@ class Publisher:
         with self._wake:
             for outbox in outboxes:
                 self._changed.setdefault(outbox.job_id, outbox)
+
+
+def _passes(error: RedisError) -> bool:
+    """Whether the error is about Redis at this moment (away, loading, out of memory), not about what was sent."""
+    return not isinstance(error, ResponseError) or str(error).startswith(PASSING_ERRORS)
 
 
 def _live(outbox: Outbox, events: list[Numbered]) -> list[LiveEntry]:

@@ -1,0 +1,9 @@
+from django.urls import path
+
+from apps.catalog.views import ModelDisableApi, ModelEnableApi, ModelListApi
+
+urlpatterns = [
+    path("models", ModelListApi.as_view(), name="models"),
+    path("models/<str:model_id>/enable", ModelEnableApi.as_view(), name="model-enable"),
+    path("models/<str:model_id>/disable", ModelDisableApi.as_view(), name="model-disable"),
+]

@@ -1,0 +1,1 @@
+"""The tests: what the product claims, on real parts."""

@@ -1,0 +1,91 @@
+"""What tests share: a Redis of this test run, the stack of processes, and clients for its people."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from deploy.local.redis_server import RedisServer
+from tests.client import Client
+
+# Settings are read when Django is imported, so the run's own folder and Redis come first.
+_run_folder = tempfile.TemporaryDirectory(prefix="aigc-tests-")
+_redis = RedisServer.start(Path(_run_folder.name) / "redis")
+os.environ.update(
+    AIGC_ENV="test",
+    AIGC_DATA_DIR=_run_folder.name,
+    AIGC_REDIS_URL=_redis.url,
+    AIGC_LOG_FORMAT="console",
+    OMP_NUM_THREADS="1",
+)
+
+from tests.stack import Stack  # noqa: E402  after the environment
+
+
+def pytest_unconfigure() -> None:
+    """The run's Redis goes with the run."""
+    _redis.stop()
+    _run_folder.cleanup()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow starts first, so that two workers end together."""
+    items.sort(key=lambda item: "processes" not in item.keywords)
+
+
+@pytest.fixture
+def run_redis() -> Iterator[RedisServer]:
+    """The run's Redis, emptied."""
+    import redis
+
+    redis.Redis.from_url(_redis.url).flushall()
+    yield _redis
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One of each process; tests may kill what they like, `stack` heals it for the next."""
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        stack.start_all()
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Iterator[Stack]:
+    """The running stack, everything alive before and after."""
+    running_stack.heal()
+    yield running_stack
+    running_stack.heal()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that ends with the test."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def ada(stack: Stack, http: aiohttp.ClientSession) -> Client:
+    """The first of three people."""
+    return Client(http, stack.url(), stack.keys["ada"])
+
+
+@pytest.fixture
+def grace(stack: Stack, http: aiohttp.ClientSession) -> Client:
+    """The second, of another workspace."""
+    return Client(http, stack.url(), stack.keys["grace"])
+
+
+@pytest.fixture
+def stranger(stack: Stack, http: aiohttp.ClientSession) -> Client:
+    """Nobody who is signed in."""
+    return Client(http, stack.url(), None)
