@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aigc.settings")
 
 app = Celery("aigc", set_as_current=True)
-app.config_from_object("django.conf:settings", namespace="CELERY")
+app.add_defaults(lambda: settings.CELERY)
 app.set_default()
 app.autodiscover_tasks()

@@ -12,6 +12,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from aigc import health, studio
 from aigc.lib.errors import NotAllowed
+from apps.jobs.views import metrics
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponseBase:
@@ -24,6 +25,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponseBase:
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", include("apps.accounts.urls")),

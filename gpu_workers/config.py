@@ -25,9 +25,9 @@ class Config:
     log_cap: int
     stream_ttl_s: int
     artifact_ttl_s: int
+    lease_s: float
     drain_s: float
     model_memory_gb: float | None
-    preload: tuple[str, ...]
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -47,9 +47,9 @@ class Config:
             log_cap=read("AIGC_LOG_CAP", _positive, 4000),
             stream_ttl_s=read("AIGC_STREAM_TTL_S", _positive, 24 * 3600),
             artifact_ttl_s=read("AIGC_ARTIFACT_TTL_S", _positive, 3600),
+            lease_s=read("AIGC_LEASE_S", float, 10.0),
             drain_s=read("AIGC_DRAIN_S", float, 25.0),
             model_memory_gb=read("AIGC_MODEL_MEMORY_GB", _optional_float, None),
-            preload=tuple(name for name in env.get("AIGC_PRELOAD", "").split(",") if name),
         )
 
 

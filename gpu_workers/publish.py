@@ -100,7 +100,7 @@ class Publisher:
     def __init__(self, redis: Redis, log: JobLog) -> None:
         self._redis, self._log = redis, log
         self._wake = threading.Condition()
-        self._changed: dict[str, Outbox] = {}
+        self._changed: set[Outbox] = set()
         self._live_jobs = 0
         self._unsent_live: list[LiveEntry] = []
         self._closing = False
@@ -127,7 +127,7 @@ class Publisher:
         """The job is over."""
         with self._wake:
             self._live_jobs -= 1
-            self._changed.pop(outbox.job_id, None)
+            self._changed.discard(outbox)
 
     def emit(self, outbox: Outbox, event: Event) -> None:
         """Send an event soon; returns at once."""
@@ -135,7 +135,7 @@ class Publisher:
             outbox.put(event)
             if not self._changed:
                 self._wake.notify()
-            self._changed[outbox.job_id] = outbox
+            self._changed.add(outbox)
 
     def _run(self) -> None:
         while True:
@@ -143,7 +143,7 @@ class Publisher:
                 self._wake.wait_for(lambda: self._changed or self._unsent_live or self._closing)
                 if self._closing and not self._changed:
                     return
-                outboxes = list(self._changed.values())
+                outboxes = list(self._changed)
                 self._changed.clear()
                 now = time.monotonic()
                 for outbox in outboxes:
@@ -198,8 +198,7 @@ class Publisher:
 
     def _put_back(self, outboxes: list[Outbox]) -> None:
         with self._wake:
-            for outbox in outboxes:
-                self._changed.setdefault(outbox.job_id, outbox)
+            self._changed.update(outboxes)
 
 
 def _passes(error: RedisError) -> bool:

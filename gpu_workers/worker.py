@@ -35,7 +35,7 @@ from gpu_workers.contract.events import (
     Started,
     fold,
 )
-from gpu_workers.contract.job_log import CONTROL_CHANNEL, RENEW_EVERY_S, JobLog, artifact_url
+from gpu_workers.contract.job_log import CONTROL_CHANNEL, JobLog, artifact_url
 from gpu_workers.contract.messages import SETTLE_TASK, STARTED_TASK, Generate, ModelSpec
 from gpu_workers.engines.base import (
     Chunk,
@@ -69,6 +69,7 @@ logger = structlog.get_logger(__name__)
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 REDIS_PAUSE_S = 0.5
+RENEWALS_PER_LEASE = 5
 Send = Callable[[str, str], None]  # task name, job id
 
 
@@ -95,12 +96,16 @@ class Worker:
         # Blocking reads have no timeout of their own: `socket_timeout` would kill them (redis-py 8 defaults to 5 s).
         self.redis = Redis.from_url(config.redis_url, socket_timeout=None, max_connections=slots + 16, health_check_interval=30)
         self.log = JobLog(
-            self.redis, shards=config.live_shards, cap=config.log_cap, ended_ttl_s=config.stream_ttl_s
+            self.redis,
+            shards=config.live_shards,
+            cap=config.log_cap,
+            ended_ttl_s=config.stream_ttl_s,
+            lease_s=config.lease_s,
         )
         self.publisher = Publisher(self.redis, self.log)
         self.counters = Counters()
         self.pool = ModelPool(memory_budget_bytes(config.model_memory_gb), ModelReporter(self.redis))
-        self._running: dict[str, Running] = {}
+        self._running: set[Running] = set()  # an attempt that was lost may still wind up beside its successor
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._draining = False
@@ -149,7 +154,7 @@ class Worker:
         outbox = self.publisher.open(message.job_id, message.attempt, self.name, claim.number)
         running = Running(message, outbox)
         with self._lock:
-            self._running[message.job_id] = running
+            self._running.add(running)
         try:
             self._emit(running, Started(attempt=message.attempt, model=message.model.id))
             self._tell_web_side(STARTED_TASK, message.job_id)
@@ -162,7 +167,7 @@ class Worker:
                     self._tell_web_side(SETTLE_TASK, message.job_id)
         finally:
             with self._lock:
-                self._running.pop(message.job_id, None)
+                self._running.discard(running)
             self.publisher.forget(outbox)
 
     def _generate(self, running: Running) -> Event | None:
@@ -296,11 +301,11 @@ class Worker:
                 continue
             except RedisError as error:
                 logger.warning("redis_away", error=str(error))
-            self._closing.wait(RENEW_EVERY_S)
+            self._closing.wait(self.config.lease_s / RENEWALS_PER_LEASE)
 
     def _renew_all(self) -> None:
         with self._lock:
-            running = list(self._running.values())
+            running = list(self._running)
         pipe = self.redis.pipeline(transaction=False)
         for job in running:
             self.log.queue_renew(pipe, job.message.job_id, job.message.attempt, self.name)
@@ -326,9 +331,10 @@ class Worker:
 
     def _cancel(self, job_id: str) -> None:
         with self._lock:
-            running = self._running.get(job_id)
-        if running is not None:
-            running.cancelled.set()
+            running = list(self._running)
+        for job in running:
+            if job.message.job_id == job_id:
+                job.cancelled.set()
 
     def _drain(self) -> None:
         deadline = time.monotonic() + self.config.drain_s
@@ -338,7 +344,7 @@ class Worker:
                     return
             time.sleep(0.1)
         with self._lock:
-            running = list(self._running.values())
+            running = list(self._running)
         for job in running:
             logger.info("handed_back", job=job.message.job_id)
             job.handed_back.set()

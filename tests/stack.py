@@ -42,6 +42,8 @@ class Stack:
             "AIGC_REDIS_URL": self.redis.url,
             "AIGC_SECRET_KEY": secrets.token_hex(32),
             "AIGC_DRAIN_S": "3",
+            "AIGC_LEASE_S": "3",
+            "AIGC_SWEEP_S": "1",
             "AIGC_LOG_FORMAT": "console",
             "DJANGO_SETTINGS_MODULE": "aigc.settings",
             "OMP_NUM_THREADS": "1",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+Number = TypeVar("Number", int, float)
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
@@ -62,16 +65,26 @@ class Environment:
 
     def integer(self, name: str, default: int, *, at_least: int, at_most: int) -> int:
         """A whole number between the two limits, both allowed."""
-        value = self.text(name)
-        if not value:
+        return self._number(int, name, default, at_least, at_most)
+
+    def number(self, name: str, default: float, *, at_least: float, at_most: float) -> float:
+        """A number between the two limits, both allowed."""
+        return self._number(float, name, default, at_least, at_most)
+
+    def _number(
+        self, kind: Callable[[str], Number], name: str, default: Number, at_least: Number, at_most: Number
+    ) -> Number:
+        text = self.text(name)
+        if not text:
             return default
+        advice = f"use a {'whole ' if kind is int else ''}number from {at_least} to {at_most}."
         try:
-            number = int(value)
+            number = kind(text)
         except ValueError:
-            self.fault(f"{name} is {value!r}; use a whole number from {at_least} to {at_most}.")
+            self.fault(f"{name} is {text!r}; {advice}")
             return default
         if not at_least <= number <= at_most:
-            self.fault(f"{name} is {number}; use a whole number from {at_least} to {at_most}.")
+            self.fault(f"{name} is {number}; {advice}")
             return default
         return number
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -34,7 +36,7 @@ RELAXED = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-RELAXED_PREFIXES = ("/admin", "/api/docs")
+RELAXED_PLACES = re.compile(r"/(?:admin|api/docs)(?:/|$)")
 YEAR_S = 31_536_000
 
 
@@ -43,7 +45,7 @@ class SecurityHeadersMiddleware(LoopMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """A view that set one of the headers itself is left its own."""
-        policy = RELAXED if request.path_info.startswith(RELAXED_PREFIXES) else STRICT
+        policy = RELAXED if RELAXED_PLACES.match(request.path_info) else STRICT
         headers = {
             "Content-Security-Policy": policy,
             "X-Content-Type-Options": "nosniff",

@@ -104,7 +104,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AIGC_REDIS_URL = env.text("AIGC_REDIS_URL", "redis://127.0.0.1:6379/0")
 if urlsplit(AIGC_REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
     env.fault("AIGC_REDIS_URL is not usable; write redis://HOST:6379/0, rediss://... or unix:///PATH.")
-globals().update(celery_settings(AIGC_REDIS_URL))
 # Private: artifacts are read through a checked URL, never from this folder directly.
 MEDIA_ROOT = AIGC_DATA_DIR / "media"
 MEDIA_URL = ""
@@ -175,6 +174,8 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = {"SITE_TITLE": "AIGC Studio", "SITE_HEADER": "AIGC Studio", "SITE_URL": "/"}
 
 # --- jobs
+AIGC_SWEEP_S = env.integer("AIGC_SWEEP_S", 5, at_least=1, at_most=60)
+CELERY = celery_settings(AIGC_REDIS_URL, sweep_s=AIGC_SWEEP_S)
 AIGC_LIVE_SHARDS = env.integer("AIGC_LIVE_SHARDS", 1, at_least=1, at_most=64)
 AIGC_LOG_CAP = env.integer("AIGC_LOG_CAP", 4000, at_least=100, at_most=100_000)
 AIGC_STREAM_TTL_S = env.integer("AIGC_STREAM_TTL_S", 24 * 3600, at_least=1, at_most=30 * 24 * 3600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ  # type: ignore[import-untyped]  # ships no types
 
@@ -12,32 +13,37 @@ from aigc.lib.env import Environment
 BUSY_TIMEOUT_S = 20
 # WAL lets readers go on while one process writes; NORMAL loses nothing when a process is killed, only the
 # last commits when the machine itself loses power, for a third of the cost of FULL.
-SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;"
+SQLITE_PRAGMAS = f"""
+    PRAGMA journal_mode=WAL;
+    PRAGMA synchronous=NORMAL;
+    PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000};
+"""
+ADVICE = "write postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:////PATH."
 
 
 def database(env: Environment, data_dir: Path) -> dict[str, Any]:
     """The `default` entry of DATABASES."""
+    own_file = sqlite(str(data_dir / "db.sqlite3"))
     url = env.text("AIGC_DATABASE_URL")
     if not url:
-        return sqlite(str(data_dir / "db.sqlite3"))
+        return own_file
+    # Looked at first: the parser warns of a scheme that it does not know with the password in the warning.
+    scheme = urlsplit(url).scheme
+    if scheme not in {"postgres", "postgresql", "sqlite"}:
+        env.fault(f"AIGC_DATABASE_URL is not usable; {ADVICE}")
+        return own_file
     try:
         config: dict[str, Any] = environ.Env.db_url_config(url)
-    except (ValueError, KeyError, environ.ImproperlyConfigured):
-        config = {}
-    engine = config.get("ENGINE", "")
-    if engine == "django.db.backends.sqlite3":
+    except ValueError:
+        env.fault(f"AIGC_DATABASE_URL is not usable; {ADVICE}")
+        return own_file
+    if scheme == "sqlite":
         return sqlite(config["NAME"])
-    if engine != "django.db.backends.postgresql":
-        env.fault(
-            "AIGC_DATABASE_URL is not usable; write postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:///PATH."
-        )
-        return sqlite(str(data_dir / "db.sqlite3"))
-    pool_size = env.integer("AIGC_DATABASE_POOL", 8, at_least=1, at_most=200)
     # Under ASGI each request's database work runs in a thread of its own, so a connection kept per thread
     # would be lost with the thread: psycopg's pool is what keeps them, and CONN_MAX_AGE must stay 0 with it.
-    options = config.setdefault("OPTIONS", {})
-    options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
-    return {**config, "CONN_MAX_AGE": 0}
+    pool_size = env.integer("AIGC_DATABASE_POOL", 8, at_least=1, at_most=200)
+    options = {**config.get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}}
+    return {**config, "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
 def sqlite(path: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from typing_extensions import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm
-from unfold.widgets import UnfoldAdminPasswordInput, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import ApiKey, Membership, User, Workspace
 from apps.accounts.services import ensure_workspace, revoke_api_key
@@ -45,7 +45,7 @@ class NewUserForm(NewUserFormBase):
         for name in ("email", "name"):
             self.fields[name].widget = UnfoldAdminTextInputWidget()
         for name in ("password1", "password2"):
-            self.fields[name].widget = UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"})
+            self.fields[name].widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
 
 
 class UserForm(UserFormBase):

@@ -1,10 +1,18 @@
 """Every generation of every medium is a job; this app owns them."""
 
 from django.apps import AppConfig
+from typing_extensions import override
 
 
 class JobsConfig(AppConfig):
     """The jobs app."""
 
     name = "apps.jobs"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    @override
+    def ready(self) -> None:
+        """Have a worker load each model that becomes enabled."""
+        from apps.catalog.services import register_on_enable  # noqa: PLC0415  models may not be imported before
+        from apps.jobs.dispatch import send_load  # noqa: PLC0415
+
+        register_on_enable(send_load)

@@ -21,8 +21,6 @@ from redis.exceptions import NoScriptError
 
 from gpu_workers.contract.events import BEGINNING, Event, EventId, parse_event
 
-LEASE_S = 10.0
-RENEW_EVERY_S = 2.0
 UNFINISHED_TTL_S = 7 * 24 * 3600  # a net under rows deleted by hand; unfinished jobs renew it
 LIVE_CAP = 2000  # entries of a live stream: some seconds under full load; who falls behind reads the job's own log
 CONTROL_CHANNEL = "aigc:control"
@@ -178,15 +176,24 @@ APPEND, RENEW = Script.load("append"), Script.load("renew")
 class JobLog:
     """The blocking side of the log: what workers, services and the sweep do with it."""
 
-    def __init__(self, redis: Redis, *, shards: int = 1, cap: int = 4000, ended_ttl_s: int = 24 * 3600) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        shards: int = 1,
+        cap: int = 4000,
+        ended_ttl_s: int = 24 * 3600,
+        lease_s: float = 10.0,
+    ) -> None:
         self.redis, self.shards, self.cap, self.ended_ttl_s = redis, shards, cap, ended_ttl_s
+        self.lease_ms = int(lease_s * 1000)
 
     # --- the worker
 
     def claim(self, job_id: str, attempt: int, worker: str) -> Claim:
         """Take the job for this attempt and worker, or learn why not."""
-        lease_ms = int(LEASE_S * 1000)
-        answer, number = Script.load("claim").run(self.redis, job_id, attempt, worker, lease_ms, UNFINISHED_TTL_S)
+        script = Script.load("claim")
+        answer, number = script.run(self.redis, job_id, attempt, worker, self.lease_ms, UNFINISHED_TTL_S)
         return Claim(answer.decode(), int(number))
 
     def queue_append(
@@ -198,7 +205,7 @@ class JobLog:
 
     def queue_renew(self, pipe: Pipeline, job_id: str, attempt: int, worker: str) -> None:
         """Add the renewal of a lease to a pipeline; it answers b'ok', b'cancel' or b'lost'."""
-        RENEW.queue(pipe, job_id, attempt, worker, int(LEASE_S * 1000), UNFINISHED_TTL_S)
+        RENEW.queue(pipe, job_id, attempt, worker, self.lease_ms, UNFINISHED_TTL_S)
 
     def release(self, job_id: str, attempt: int, worker: str) -> bool:
         """Hand the job back: its lease ends now."""

@@ -12,7 +12,7 @@ from tests.stack import Stack
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
-ASK = {"messages": [{"role": "user", "content": "Count for me, please."}], "temperature": 0, "max_tokens": 400}
+ASK = {"messages": [{"role": "user", "content": "Count for me, please."}], "temperature": 0, "max_tokens": 800}
 SPEAK = {"text": " ".join(f"This is sentence number {n} of the speech." for n in range(60)), "voice": None}
 
 
@@ -21,14 +21,14 @@ async def undisturbed(client: Client) -> Frame:
     return await client.settled(await client.submit("chat", ASK))
 
 
-async def read_and_kill_at(stack: Stack, client: Client, job_id: str, deltas: int) -> list[Frame]:
-    """Read to the end, connected all along; the gpu worker is killed once this many deltas came."""
+async def read_and_kill_at(stack: Stack, client: Client, job_id: str, characters: int) -> list[Frame]:
+    """Read to the end, connected all along; the gpu worker is killed once this much text came."""
     frames: list[Frame] = []
     seen, killed = 0, False
     async for frame in client.events(job_id):
         frames.append(frame)
-        seen += frame["type"] == "delta"
-        if seen >= deltas and not killed:
+        seen += len(frame["data"].get("text", ""))
+        if seen >= characters and not killed:
             killed = True
             stack.kill("gpu")
             stack.restart("gpu")
@@ -40,18 +40,19 @@ async def test_a_killed_worker_costs_the_reader_no_token_and_repeats_none(
     stack: Stack, ada: Client, share: float
 ) -> None:
     whole = await undisturbed(ada)
-    tokens = whole["result"]["usage"]["completion_tokens"]
     job_id = await ada.submit("chat", ASK)
 
-    frames = await read_and_kill_at(stack, ada, job_id, max(1, int(tokens * share * 0.5)))
+    frames = await read_and_kill_at(stack, ada, job_id, max(1, int(len(whole["result"]["text"]) * share)))
 
     seen = fold_frames(frames)
     stored = await ada.settled(job_id)
     assert seen.text == whole["result"]["text"]
     assert seen.reasoning == whole["result"]["reasoning"]
     assert stored["result"]["text"] == seen.text
-    assert stored["attempt"] == 2
-    assert [frame["type"] for frame in frames].count("retry") == 1
+    retries = [frame["type"] for frame in frames].count("retry")
+    assert retries == stored["attempt"] - 1
+    if share < 0.9:  # near the end, the last token may have been quicker than the kill
+        assert retries == 1
 
 
 async def test_a_lost_lease_is_taken_back_within_15_s(stack: Stack, ada: Client) -> None:
