@@ -128,4 +128,10 @@ def _gpu(index: int) -> dict[str, Any]:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     load = pynvml.nvmlDeviceGetUtilizationRates(handle)
     name = pynvml.nvmlDeviceGetName(handle)
-    return {"index": index, "name": str(name), "memory_used": memory.used, "memory_total": memory.total, "load": load.gpu}
+    return {
+        "index": index,
+        "name": str(name),
+        "memory_used": memory.used,
+        "memory_total": memory.total,
+        "load": load.gpu,
+    }

@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -20,7 +20,7 @@ from gpu_workers.batching.micro import MicroBatcher
 from gpu_workers.contract.events import Progress
 from gpu_workers.contract.messages import ModelSpec
 from gpu_workers.engines import load_engine
-from gpu_workers.engines.base import Chunk, Engine, EngineError, ProgressCallback, Request
+from gpu_workers.engines.base import Engine, EngineError, ProgressCallback, PushingEngine, Request, Take
 
 logger = structlog.get_logger(__name__)
 
@@ -40,15 +40,15 @@ class LoadedModel:
         self.spec, self.engine = spec, engine
         self._batcher = MicroBatcher(engine) if engine.max_batch > 1 else None
 
-    def run(self, request: Request) -> Iterator[Chunk]:
-        """The chunks of one request. Raises EngineError."""
+    def run(self, request: Request, take: Take) -> None:
+        """Run one request, giving its chunks to `take` as they are made; returns at its end. Raises EngineError."""
         if self._batcher is not None:
-            yield from self._batcher.run(request)
-            return
-        for _, chunk in self.engine.generate([request]):
-            if isinstance(chunk, EngineError):
-                raise chunk
-            yield chunk
+            self._batcher.run(request, take)
+        elif isinstance(self.engine, PushingEngine):
+            self.engine.stream_to(request, take)
+        else:
+            for _, chunk in self.engine.generate([request]):
+                take(chunk)
 
     def close(self) -> None:
         """Give the memory back."""
@@ -78,18 +78,17 @@ class ModelPool:
         self._lock = threading.Lock()
 
     @contextmanager
-    def use(self, spec: ModelSpec, progress: ProgressCallback, stopped: Callable[[], bool]) -> Iterator[LoadedModel]:
+    def use(
+        self, spec: ModelSpec, progress: ProgressCallback, stopped: Callable[[], bool]
+    ) -> Iterator[LoadedModel]:
         """The model, loaded; it stays at least until the block ends. Raises EngineError or LoadAborted."""
         slot = self._enter(spec, progress)
         try:
-            while True:
-                try:
-                    model = slot.loaded.result(timeout=LOOK_EVERY_S)
-                    break
-                except TimeoutError:
-                    if stopped():
-                        raise LoadAborted from None
-            yield model
+            while not slot.loaded.done():
+                if stopped():
+                    raise LoadAborted
+                wait([slot.loaded], timeout=LOOK_EVERY_S)
+            yield slot.loaded.result()
         finally:
             self._leave(slot, progress)
 
@@ -127,7 +126,9 @@ class ModelPool:
 
     def _fill(self, slot: Slot) -> None:
         def tell(progress: Progress) -> None:
-            self._report(slot.spec, "downloading" if progress.stage == "download" else "loading", progress, "")
+            self._report(
+                slot.spec, "downloading" if progress.stage == "download" else "loading", progress, ""
+            )
             with self._lock:
                 listeners = list(slot.listeners)
             for listener in listeners:
@@ -139,9 +140,11 @@ class ModelPool:
             engine = self._load_with_room(slot.spec, tell)
         except EngineError as error:
             self._fail(slot, error)
-        except Exception as error:  # noqa: BLE001  the edge of the engine: jobs must hear of it
+        except Exception as error:  # the edge of the engine: jobs must hear of it
             logger.exception("model_load_crashed", model=slot.spec.id)
-            self._fail(slot, EngineError("model_load_failed", f"Model {slot.spec.id} could not be loaded: {error}"))
+            self._fail(
+                slot, EngineError("model_load_failed", f"Model {slot.spec.id} could not be loaded: {error}")
+            )
         else:
             slot.load_s = time.monotonic() - started
             logger.info("model_loaded", model=slot.spec.id, seconds=round(slot.load_s, 2))
@@ -175,7 +178,9 @@ class ModelPool:
     def _take_idle(self, budget: int) -> list[Slot]:
         with self._lock:
             ready = [slot for slot in self._slots.values() if _is_ready(slot)]
-            newest = {slot.spec.id: slot for slot in ready}  # insertion order: the last of an id is the newest
+            newest = {
+                slot.spec.id: slot for slot in ready
+            }  # insertion order: the last of an id is the newest
             held = sum(slot.loaded.result().engine.memory_bytes() for slot in ready)
             gone: list[Slot] = []
             for slot in sorted(ready, key=lambda slot: (newest[slot.spec.id] is slot, slot.last_used)):

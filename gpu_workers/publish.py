@@ -76,7 +76,11 @@ class Outbox:
         """Note what the log said; True when these events are in it."""
         if answer.answer == "ok":
             self._accepted = answer.number
-            while self._numbered and self._numbered[0].number <= self._accepted and now - self._numbered[0].made_at > RETAIN_S:
+            while (
+                self._numbered
+                and self._numbered[0].number <= self._accepted
+                and now - self._numbered[0].made_at > RETAIN_S
+            ):
                 self._numbered.popleft()
             if sent[-1].terminal:
                 self.ended.set()
@@ -168,7 +172,9 @@ class Publisher:
                 continue
             terminal = events[-1].type if events[-1].terminal else ""
             parts = [(event.type, event.data) for event in events]
-            self._log.queue_append(pipe, outbox.job_id, outbox.attempt, outbox.worker, events[0].number, parts, terminal)
+            self._log.queue_append(
+                pipe, outbox.job_id, outbox.attempt, outbox.worker, events[0].number, parts, terminal
+            )
             sent.append((outbox, events))
         answers = pipe.execute(raise_on_error=False) if sent else []
         again: list[Outbox] = []

@@ -27,7 +27,8 @@ def generate(message: dict[str, Any]) -> None:
     try:
         parsed = Generate.from_json(message)
     except UnknownVersion as error:
-        logger.error("message_refused", reason=str(error))  # the sweep sends the job again, once workers are up to date
+        # The sweep sends the job again, once workers are up to date.
+        logger.warning("message_refused", reason=str(error))
         return
     with structlog.contextvars.bound_contextvars(job=parsed.job_id, attempt=parsed.attempt):
         current_worker().run(parsed)

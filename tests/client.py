@@ -71,7 +71,9 @@ class Client:
                 elif not line.startswith(":"):
                     name, _, value = line.partition(": ")
                     if name:
-                        frame[name if name != "event" else "type"] = json.loads(value) if name == "data" else value
+                        frame[name if name != "event" else "type"] = (
+                            json.loads(value) if name == "data" else value
+                        )
 
     async def read_to_end(self, job_id: str, after: str = "") -> list[Frame]:
         """All events to the terminal one."""

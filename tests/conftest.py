@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from redis import Redis
 
 from deploy.local.redis_server import RedisServer
 from tests.client import Client
@@ -39,12 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def run_redis() -> Iterator[RedisServer]:
+def run_redis() -> RedisServer:
     """The run's Redis, emptied."""
-    import redis
-
-    redis.Redis.from_url(_redis.url).flushall()
-    yield _redis
+    Redis.from_url(_redis.url).flushall()
+    return _redis
 
 
 @pytest.fixture(scope="session")

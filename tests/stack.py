@@ -61,7 +61,9 @@ class Stack:
     def _prepare(self) -> None:
         self.manage("migrate", "--verbosity", "0")
         self.manage("seed_catalog")
-        people = "; ".join(f"create_user(email={email!r}, password='a long enough password')" for email in PEOPLE)
+        people = "; ".join(
+            f"create_user(email={email!r}, password='a long enough password')" for email in PEOPLE
+        )
         self.manage("shell", "-c", f"from apps.accounts.services import create_user; {people}")
         for email in PEOPLE:
             said = self.manage("create_api_key", email, "--name", "test")
@@ -70,7 +72,12 @@ class Stack:
     def manage(self, *arguments: str) -> str:
         """Run a management command; its output."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -88,7 +95,9 @@ class Stack:
 
     def start_beat(self) -> None:
         """Start beat."""
-        self._start("beat", ["celery", "-A", "aigc", "beat", "-s", str(self.folder / "beat"), "-l", "warning"])
+        self._start(
+            "beat", ["celery", "-A", "aigc", "beat", "-s", str(self.folder / "beat"), "-l", "warning"]
+        )
 
     def start_gpu(self, name: str = "gpu", *, media: str = "chat,image,voice", slots: int = 16) -> None:
         """Start a gpu worker and wait until it says that it lives."""
@@ -107,7 +116,12 @@ class Stack:
         self._commands[name] = command
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", *command], cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def restart(self, name: str) -> None:

@@ -28,7 +28,17 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 class JobAdmin(ReadOnlyAdmin):
     """Jobs, newest first, with the reason of every failure."""
 
-    list_display = ("id", "kind", "model", "status", "attempt", "owner", "created_at", "finished_at", "reason")
+    list_display = (
+        "id",
+        "kind",
+        "model",
+        "status",
+        "attempt",
+        "owner",
+        "created_at",
+        "finished_at",
+        "reason",
+    )
     list_filter = ("kind", "status", "tier", "model")
     search_fields = ("id", "owner__email")
     date_hierarchy = "created_at"
@@ -37,7 +47,7 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description="Reason")
     def reason(self, job: Job) -> str:
         """Why it failed."""
-        return (job.error or {}).get("message", "")
+        return str((job.error or {}).get("message", ""))
 
 
 @admin.register(Artifact)

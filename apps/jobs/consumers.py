@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,7 +74,9 @@ class JobsConsumer(AsyncWebsocketConsumer):
         await self.accept(protocol)
         if self._actor is None:  # a first frame may still bring a key
             loop = asyncio.get_running_loop()
-            self._sign_in_timer = loop.call_later(AUTH_WITHIN_S, lambda: asyncio.ensure_future(self._turn_away()))
+            self._sign_in_timer = loop.call_later(
+                AUTH_WITHIN_S, lambda: asyncio.ensure_future(self._turn_away())
+            )
 
     @override
     async def disconnect(self, code: int) -> None:
@@ -102,7 +104,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             await self._ops[op](frame)
         except AppError as error:
             await self._send_error(error, ref)
-        except Exception:  # noqa: BLE001  the edge of the socket: one frame's failure must not end it
+        except Exception:  # the edge of the socket: one frame's failure must not end it
             logger.exception("frame_failed")
             message = "Something broke on our side; the operator finds the reason in the log."
             await self._send_error(AppError(ErrorCode.INTERNAL, message), ref)
@@ -121,7 +123,9 @@ class JobsConsumer(AsyncWebsocketConsumer):
     async def _submit(self, frame: dict[str, Any]) -> None:
         params = frame.get("input")
         if not isinstance(params, dict):
-            raise AppError(ErrorCode.BAD_REQUEST, "input: send an object with the medium's parameters.", field="input")
+            raise AppError(
+                ErrorCode.BAD_REQUEST, "input: send an object with the medium's parameters.", field="input"
+            )
         priority = _text(frame, "priority", Tier.INTERACTIVE)
         if priority not in Tier.values:
             message = f"priority: {priority[:50]!r} is not one of {', '.join(Tier.values)}."
@@ -144,7 +148,9 @@ class JobsConsumer(AsyncWebsocketConsumer):
         try:
             after_id = EventId.parse(after) if after else BEGINNING
         except ValueError as error:
-            raise AppError(ErrorCode.BAD_REQUEST, f"after: {after[:50]!r} is not an event id.", field="after") from error
+            raise AppError(
+                ErrorCode.BAD_REQUEST, f"after: {after[:50]!r} is not an event id.", field="after"
+            ) from error
         job = await _in_thread(selectors.get_job_for, self._actor, _text(frame, "job"))
         self._start_following(job, after_id)
 
@@ -155,7 +161,9 @@ class JobsConsumer(AsyncWebsocketConsumer):
 
     async def _cancel(self, frame: dict[str, Any]) -> None:
         job = await _in_thread(services.cancel_job, actor=self._actor, job_id=_text(frame, "job"))
-        await self._send({"op": "cancelling", "ref": frame.get("ref"), "job": str(job.pk), "status": job.status})
+        await self._send(
+            {"op": "cancelling", "ref": frame.get("ref"), "job": str(job.pk), "status": job.status}
+        )
 
     async def _ping(self, frame: dict[str, Any]) -> None:
         await self._send({"op": "pong", "ref": frame.get("ref")})
@@ -180,9 +188,11 @@ class JobsConsumer(AsyncWebsocketConsumer):
                     await self.send(
                         f'{{"op":"event","job":"{job_id}","id":"{entry.id}","type":"{entry.type}","data":{entry.data}}}'
                     )
-        except Exception:  # noqa: BLE001  the edge of the task: the client must hear that nothing more comes
+        except Exception:  # the edge of the task: the client must hear that nothing more comes
             logger.exception("follow_failed", job=job_id)
-            message = "The events of this job stopped on our side; follow it again from the last id that you saw."
+            message = (
+                "The events of this job stopped on our side; follow it again from the last id that you saw."
+            )
             await self._send_error(AppError(ErrorCode.INTERNAL, message, job=job_id), None)
         finally:
             if self._followed.get(job_id) is asyncio.current_task():
@@ -226,7 +236,7 @@ def _text(frame: dict[str, Any], name: str, default: str | None = None) -> str:
     return value
 
 
-def _is_own_origin(scope: dict[str, Any], *, missing: bool = False) -> bool:
+def _is_own_origin(scope: Mapping[str, Any], *, missing: bool = False) -> bool:
     """Whether the page that opened the socket is ours; `missing` for clients that send no Origin (no browser)."""
     headers = dict(scope["headers"])
     origin = headers.get(b"origin", b"").decode("latin-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from celery import current_app
 
@@ -12,7 +12,16 @@ from apps.jobs.connection import redis_client
 from gpu_workers.contract.job_log import WORKERS_KEY, worker_key
 from gpu_workers.contract.messages import GENERATE_TASK, LOAD_TASK, MEDIA, PRIORITIES, Generate, ModelSpec
 
-__all__ = ["MEDIA", "changed_places", "queue_lengths", "read_workers", "send_job", "send_load", "waiting_tasks"]
+__all__ = [
+    "MEDIA",
+    "changed_places",
+    "queue_lengths",
+    "read_workers",
+    "send_job",
+    "send_load",
+    "waiting_tasks",
+]
+
 
 def task_id(job_id: str, attempt: int) -> str:
     """The message's own id, by which the sweep finds it in the queue."""
@@ -73,7 +82,7 @@ def queue_lengths() -> dict[str, int]:
     keys = [(medium, key) for medium in MEDIA for key in _queue_keys(medium)]
     for _, key in keys:
         pipe.llen(key)
-    lengths = dict.fromkeys(MEDIA, 0)
+    lengths: dict[str, int] = dict.fromkeys(MEDIA, 0)
     for (medium, _), length in zip(keys, pipe.execute(), strict=True):
         lengths[medium] += length
     return lengths
@@ -82,7 +91,7 @@ def queue_lengths() -> dict[str, int]:
 def read_workers() -> Iterable[dict[str, Any]]:
     """The heartbeats of the workers that live; names of dead ones are cleared away."""
     redis = redis_client()
-    names = sorted(name.decode() for name in redis.smembers(WORKERS_KEY))
+    names = sorted(name.decode() for name in cast(set[bytes], redis.smembers(WORKERS_KEY)))
     if not names:
         return []
     raw = redis.mget([worker_key(name) for name in names])
@@ -98,7 +107,7 @@ def changed_places(kind: str, positions: Mapping[str, int]) -> set[str]:
     pipe.hgetall(key)
     pipe.delete(key)
     if positions:
-        pipe.hset(key, mapping=dict(positions))
+        pipe.hset(key, mapping={job_id: str(position) for job_id, position in positions.items()})
         pipe.expire(key, 600)
     told = {job_id.decode(): int(position) for job_id, position in pipe.execute()[0].items()}
     return {job_id for job_id, position in positions.items() if told.get(job_id) != position}

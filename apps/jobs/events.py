@@ -54,7 +54,11 @@ def result_of(kind: str, snapshot: Snapshot) -> dict[str, Any] | None:
         has_content = bool(snapshot.artifacts)
     if snapshot.finish_reason is None and not has_content:
         return None
-    optional = {"finish_reason": snapshot.finish_reason, "confidence": snapshot.confidence, "usage": snapshot.usage or None}
+    optional = {
+        "finish_reason": snapshot.finish_reason,
+        "confidence": snapshot.confidence,
+        "usage": snapshot.usage or None,
+    }
     return result | {name: value for name, value in optional.items() if value is not None}
 
 
@@ -69,7 +73,11 @@ def events_of_result(
     events += [Artifact(**artifact) for artifact in result.get("artifacts", ())]
     match status:
         case "succeeded":
-            events.append(Finished(result.get("usage", {}), result.get("finish_reason", "stop"), result.get("confidence")))
+            events.append(
+                Finished(
+                    result.get("usage", {}), result.get("finish_reason", "stop"), result.get("confidence")
+                )
+            )
         case "failed":
             reason = error or {}
             message, code = reason.get("message", ""), reason.get("code", "failed")

@@ -35,7 +35,9 @@ def store_artifact(job: models.Job, artifact: Artifact) -> models.Artifact:
     """Move an artifact's bytes from Redis to storage; the row is returned unsaved. Raises FileGone."""
     data = job_log().get_bytes(str(job.pk), artifact.id)
     if data is None:
-        raise FileGone("The result was made, but its file was lost before it could be stored. Please run it again.")
+        raise FileGone(
+            "The result was made, but its file was lost before it could be stored. Please run it again."
+        )
     digest = hashlib.sha256(data).hexdigest()
     return models.Artifact(
         id=uuid.UUID(artifact.id),
@@ -57,7 +59,7 @@ def open_stored(name: str) -> BinaryIO:
     return default_storage.open(name, "rb")  # type: ignore[return-value]  # Django's File is a BinaryIO in all but name
 
 
-def check_upload(file: UploadedFile) -> tuple[bytes, str, int, int]:
+def check_upload(file: UploadedFile[bytes]) -> tuple[bytes, str, int, int]:
     """Bytes, media type, width and height of an uploaded picture. Raises AppError with the limit."""
     if file.size is None or file.size > UPLOAD_MAX_BYTES:
         message = f"file: the picture is larger than {UPLOAD_MAX_BYTES // 1024**2} MB; send a smaller one."
@@ -68,7 +70,7 @@ def check_upload(file: UploadedFile) -> tuple[bytes, str, int, int]:
             width, height = picture.size
             media_type = UPLOAD_TYPES[str(picture.format)]
             if width * height > UPLOAD_MAX_PIXELS:
-                message = f"file: {width} × {height} pixels are more than the {UPLOAD_MAX_PIXELS} that a picture may have."
+                message = f"file: {width} × {height} pixels are more than {UPLOAD_MAX_PIXELS}, the most for a picture."
                 raise AppError(ErrorCode.TOO_LARGE, message, field="file")
             picture.load()
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
@@ -77,7 +79,7 @@ def check_upload(file: UploadedFile) -> tuple[bytes, str, int, int]:
     return data, media_type, width, height
 
 
-def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: UploadedFile) -> models.Upload:
+def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: UploadedFile[bytes]) -> models.Upload:
     """Keep a user's picture."""
     data, media_type, width, height = check_upload(file)
     digest = hashlib.sha256(data).hexdigest()
@@ -110,7 +112,6 @@ def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
     return default_storage.save(name, ContentFile(data))
 
 
-
 def unstored_response(request: HttpRequest, job_id: str, bytes_id: str) -> HttpResponseBase:
     """A file that is still in Redis. Raises AppError `not_found` when it has expired."""
     data = read_unstored(job_id, bytes_id)
@@ -121,5 +122,13 @@ def unstored_response(request: HttpRequest, job_id: str, bytes_id: str) -> HttpR
 
 def _media_type(data: bytes) -> str:
     """By the signature: Redis keeps bytes only, and workers make only these."""
-    signatures = {b"\x89PNG": "image/png", b"RIFF": "audio/wav", b"OggS": "audio/ogg", b"ID3": "audio/mpeg", b"\xff": "audio/mpeg"}
-    return next((type_ for start, type_ in signatures.items() if data.startswith(start)), "application/octet-stream")
+    signatures = {
+        b"\x89PNG": "image/png",
+        b"RIFF": "audio/wav",
+        b"OggS": "audio/ogg",
+        b"ID3": "audio/mpeg",
+        b"\xff": "audio/mpeg",
+    }
+    return next(
+        (type_ for start, type_ in signatures.items() if data.startswith(start)), "application/octet-stream"
+    )

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
-class JobInput(BaseModel, extra="forbid", frozen=True):
+class JobInput(BaseModel):
     """Base of the media's inputs: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     def attachments(self) -> Mapping[str, str]:
         """Upload ids by the name under which the engine finds the file."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from django.db.models import Count
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -47,7 +47,8 @@ class JobsCollector:
 
     def collect(self) -> Iterator[Metric]:
         """All families, described in docs/operations.md."""
-        kept = {name.decode(): float(value) for name, value in redis_client().hgetall(METRICS_KEY).items()}
+        raw = cast(dict[bytes, bytes], redis_client().hgetall(METRICS_KEY))
+        kept = {name.decode(): float(value) for name, value in raw.items()}
         yield from _jobs(kept)
         yield _first_chunk(kept)
         yield from _workers()
@@ -59,8 +60,15 @@ def _jobs(kept: dict[str, float]) -> Iterator[Metric]:
         if name.startswith("jobs:"):
             ended.add_metric(name.split(":")[1:], value)
     yield ended
-    unfinished = GaugeMetricFamily("aigc_jobs_unfinished", "Jobs that wait or run.", labels=["kind", "status"])
-    rows = Job.objects.filter(status__in=UNFINISHED).values_list("kind", "status").order_by().annotate(n=Count("pk"))
+    unfinished = GaugeMetricFamily(
+        "aigc_jobs_unfinished", "Jobs that wait or run.", labels=["kind", "status"]
+    )
+    rows = (
+        Job.objects.filter(status__in=UNFINISHED)
+        .values_list("kind", "status")
+        .order_by()
+        .annotate(n=Count("pk"))
+    )
     for kind, status, n in rows:
         unfinished.add_metric([kind, status], n)
     yield unfinished
@@ -88,7 +96,7 @@ def _first_chunk(kept: dict[str, float]) -> Metric:
 
 def _workers() -> Iterator[Metric]:
     workers = selectors.live_workers()
-    figures = {
+    figures: dict[str, tuple[str, Callable[[selectors.WorkerStatus], float]]] = {
         "aigc_worker_slots": ("Jobs that a worker takes at once.", lambda w: w.slots),
         "aigc_worker_busy": ("Jobs in a worker's hands.", lambda w: w.busy),
         "aigc_worker_memory_bytes": ("Resident memory of a worker.", lambda w: w.memory_bytes),
@@ -98,9 +106,15 @@ def _workers() -> Iterator[Metric]:
         for worker in workers:
             family.add_metric([worker.name], figure(worker))
         yield family
-    memory = GaugeMetricFamily("aigc_model_memory_bytes", "What a loaded model holds.", labels=["worker", "model"])
-    load_s = GaugeMetricFamily("aigc_model_load_seconds", "How long a model took to load.", labels=["worker", "model"])
-    gpu_memory = GaugeMetricFamily("aigc_gpu_memory_used_bytes", "Memory in use on a card.", labels=["worker", "gpu"])
+    memory = GaugeMetricFamily(
+        "aigc_model_memory_bytes", "What a loaded model holds.", labels=["worker", "model"]
+    )
+    load_s = GaugeMetricFamily(
+        "aigc_model_load_seconds", "How long a model took to load.", labels=["worker", "model"]
+    )
+    gpu_memory = GaugeMetricFamily(
+        "aigc_gpu_memory_used_bytes", "Memory in use on a card.", labels=["worker", "gpu"]
+    )
     gpu_load = GaugeMetricFamily("aigc_gpu_load_percent", "How busy a card is.", labels=["worker", "gpu"])
     for worker in workers:
         for model in worker.models:
@@ -115,5 +129,5 @@ def _workers() -> Iterator[Metric]:
 def render_metrics() -> tuple[bytes, str]:
     """The page and its content type."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(JobsCollector())  # type: ignore[arg-type]  # a collector is whatever has `collect`
+    registry.register(JobsCollector())
     return generate_latest(registry), CONTENT_TYPE_LATEST

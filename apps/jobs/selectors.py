@@ -7,12 +7,11 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from channels.db import database_sync_to_async
 from django.db.models import Avg, F, Q, QuerySet
 from redis.exceptions import RedisError
-from typing_extensions import NotRequired
 
 from aigc.lib.errors import AppError, ErrorCode
 from apps.accounts.actors import Actor
@@ -70,7 +69,10 @@ class WorkerStatus:
 def live_workers() -> list[WorkerStatus]:
     """The gpu workers that live."""
     known = WorkerStatus.__dataclass_fields__
-    return [WorkerStatus(**{name: value for name, value in beat.items() if name in known}) for beat in read_workers()]
+    return [
+        WorkerStatus(**{name: value for name, value in beat.items() if name in known})
+        for beat in read_workers()
+    ]
 
 
 def visible_jobs(actor: Actor) -> QuerySet[Job]:
@@ -145,7 +147,9 @@ class Line:
             workers = []
         slots = sum(worker.slots for worker in workers)
         busy = sum(worker.busy for worker in workers)
-        last = Job.objects.filter(kind=kind, status=Status.SUCCEEDED, started_at__isnull=False).order_by("-finished_at")
+        last = Job.objects.filter(kind=kind, status=Status.SUCCEEDED, started_at__isnull=False).order_by(
+            "-finished_at"
+        )
         mean = last[:MEASURED_JOBS].aggregate(mean=Avg(F("finished_at") - F("started_at")))["mean"]
         return cls(slots, max(0, slots - busy), mean.total_seconds() if mean else None)
 
@@ -225,7 +229,8 @@ def _stored_entries(job_id: uuid.UUID, last: EventId) -> list[LogEntry] | None:
     if last != BEGINNING:
         events.insert(0, Retry(attempt=job.attempt, origin="start"))
     return [
-        LogEntry(EventId(job.attempt, number), event.type, event.dumps()) for number, event in enumerate(events, 1)
+        LogEntry(EventId(job.attempt, number), event.type, event.dumps())
+        for number, event in enumerate(events, 1)
     ]
 
 

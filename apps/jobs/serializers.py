@@ -15,7 +15,9 @@ class SubmitSerializer(serializers.Serializer[Any]):
 
     kind = serializers.CharField(max_length=20, help_text="chat, image or voice")
     input = serializers.DictField(help_text="The medium's parameters; see /api/v1/kinds for their schema.")
-    model = serializers.CharField(max_length=200, required=False, help_text="A model id; the medium's default if absent.")
+    model = serializers.CharField(
+        max_length=200, required=False, help_text="A model id; the medium's default if absent."
+    )
     priority = serializers.ChoiceField(choices=Tier.choices, default=Tier.INTERACTIVE)
 
 
@@ -29,7 +31,9 @@ class JobSerializer(serializers.Serializer[Any]):
     model = serializers.CharField()
     tier = serializers.ChoiceField(choices=Tier.choices)
     position = serializers.IntegerField(required=False, help_text="Place in line while queued; 1 is next.")
-    eta_s = serializers.FloatField(required=False, allow_null=True, help_text="Expected seconds until it starts.")
+    eta_s = serializers.FloatField(
+        required=False, allow_null=True, help_text="Expected seconds until it starts."
+    )
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -64,5 +68,7 @@ class JobFilterSerializer(serializers.Serializer[Any]):
         statuses = [status for status in value.split(",") if status]
         for status in statuses:
             if status not in Status.values:
-                raise serializers.ValidationError(f"{status[:50]!r} is not one of {', '.join(Status.values)}.")
+                raise serializers.ValidationError(
+                    f"{status[:50]!r} is not one of {', '.join(Status.values)}."
+                )
         return statuses

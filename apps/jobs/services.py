@@ -69,8 +69,10 @@ def submit_job(
         return first
     unfinished = Job.objects.filter(owner_id=actor.user_id, status__in=UNFINISHED).count()
     if unfinished >= settings.AIGC_MAX_UNFINISHED_JOBS:
-        message = f"You have {unfinished} unfinished jobs, the most that one user may have; wait for some to end or stop them."
-        raise AppError(ErrorCode.RATE_LIMITED, message, retry_after_s=10, limit=settings.AIGC_MAX_UNFINISHED_JOBS)
+        message = f"You have {unfinished} unfinished jobs, the most that a user may have; wait for some or stop some."
+        raise AppError(
+            ErrorCode.RATE_LIMITED, message, retry_after_s=10, limit=settings.AIGC_MAX_UNFINISHED_JOBS
+        )
     attachments = {
         name: str(get_upload_for(actor, upload_id).pk) for name, upload_id in job_input.attachments().items()
     }
@@ -110,7 +112,9 @@ def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
     try:
         outcome = job_log().cancel(str(job.pk), job.attempt, Cancelled())
     except RedisError as error:
-        message = "The job cannot be stopped at the moment, since Redis does not answer; try again in some seconds."
+        message = (
+            "The job cannot be stopped at the moment, since Redis does not answer; try again in some seconds."
+        )
         raise AppError(ErrorCode.UNAVAILABLE, message, retry_after_s=5) from error
     if outcome.answer != "running":
         settle(job.pk)
@@ -233,16 +237,21 @@ def _next_attempt(job: Job, *, from_start: bool) -> None:
     metrics.count("leases_taken_back")
     if lost >= MAX_ATTEMPTS:
         message = LOST_MESSAGE.format(attempts=lost)
-        answer = job_log().advance(job_id, lost, Failed(code="worker_lost", message=message, retryable=True)).answer
+        answer = (
+            job_log()
+            .advance(job_id, lost, Failed(code="worker_lost", message=message, retryable=True))
+            .answer
+        )
     else:
         answer = job_log().advance(job_id, lost, Retry(lost + 1, "start" if from_start else "here")).answer
-    if answer == "cancel":  # a person stopped it; its worker was lost before it could
-        answer = job_log().cancel(job_id, lost, Cancelled()).answer
     logger.info("lease_taken_back", job=job_id, attempt=lost, answer=answer)
-    if answer == "ok" and lost < MAX_ATTEMPTS:
+    if answer == "cancel":  # a person stopped it; its worker was lost before it could
+        job_log().cancel(job_id, lost, Cancelled())
+        settle(job.pk)
+    elif answer == "ok" and lost < MAX_ATTEMPTS:
         _mark_queued(job, lost + 1)
         _send(job)
-    elif answer in ("ok", "cancelled", "ended"):
+    elif answer in ("ok", "ended"):
         settle(job.pk)
 
 
@@ -338,16 +347,20 @@ def input_error(error: ValidationError, prefix: str = "input") -> AppError:
         field = ".".join(filter(None, (prefix, *(str(part) for part in fault["loc"])))) or "body"
         faults.setdefault(field, fault["msg"])
     field, message = next(iter(faults.items()))
-    more = {"fields": faults} if len(faults) > 1 else {}
+    more: dict[str, Any] = {"fields": faults} if len(faults) > 1 else {}
     return AppError(ErrorCode.BAD_REQUEST, f"{field}: {message}", field=field, **more)
 
 
 def _first_with_key(actor: Actor, key: str, digest: str) -> Job | None:
     if not key:
         return None
-    first = Job.objects.filter(workspace_id=actor.workspace_id, owner_id=actor.user_id, idempotency_key=key).first()
+    first = Job.objects.filter(
+        workspace_id=actor.workspace_id, owner_id=actor.user_id, idempotency_key=key
+    ).first()
     if first is not None and first.input_digest != digest:
-        message = f"Idempotency-Key {key[:50]!r} was used for another request; use a new key for a new request."
+        message = (
+            f"Idempotency-Key {key[:50]!r} was used for another request; use a new key for a new request."
+        )
         raise AppError(ErrorCode.CONFLICT, message, field="Idempotency-Key", job=str(first.pk))
     return first
 

@@ -27,7 +27,9 @@ def after_of(request: HttpRequest) -> EventId:
     try:
         return EventId.parse(text) if text else BEGINNING
     except ValueError as error:
-        message = f"after: {text[:50]!r} is not an event id; send the `id` of the last event that you saw, such as 1-17."
+        message = (
+            f"after: {text[:50]!r} is not an event id; send the `id` of the last event you saw, such as 1-17."
+        )
         raise AppError(ErrorCode.BAD_REQUEST, message, field="after") from error
 
 

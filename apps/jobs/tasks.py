@@ -11,16 +11,16 @@ from apps.jobs import services
 
 logger = structlog.get_logger(__name__)
 
-RETRY = {"autoretry_for": (OperationalError, RedisError), "retry_backoff": 0.2, "retry_jitter": True, "max_retries": 5}
+PASSING = (OperationalError, RedisError)  # the sweep does what five tries could not
 
 
-@shared_task(name="jobs.started", **RETRY)
+@shared_task(name="jobs.started", autoretry_for=PASSING, retry_backoff=True, retry_jitter=True, max_retries=5)
 def started(job_id: str) -> None:
     """A gpu worker has claimed the job."""
     services.mark_started(job_id)
 
 
-@shared_task(name="jobs.settle", **RETRY)
+@shared_task(name="jobs.settle", autoretry_for=PASSING, retry_backoff=True, retry_jitter=True, max_retries=5)
 def settle(job_id: str) -> None:
     """A gpu worker has written the job's last event."""
     services.settle(job_id)
@@ -31,7 +31,7 @@ def sweep() -> None:
     """Every few seconds, by beat."""
     try:
         services.sweep()
-    except (OperationalError, RedisError) as error:
+    except PASSING as error:
         logger.warning("sweep_cut_short", error=str(error))  # the next one comes soon
 
 
@@ -40,5 +40,5 @@ def announce_places() -> None:
     """Every few seconds, by beat."""
     try:
         services.announce_places()
-    except (OperationalError, RedisError) as error:
+    except PASSING as error:
         logger.warning("places_untold", error=str(error))

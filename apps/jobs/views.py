@@ -71,7 +71,9 @@ class JobsView(GenericAPIView[Job]):
         serializer = JobFilterSerializer(data=request.query_params.dict())
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
-        jobs = selectors.list_jobs_for(actor_of(request), kind=asked.get("kind", ""), statuses=asked.get("status"))
+        jobs = selectors.list_jobs_for(
+            actor_of(request), kind=asked.get("kind", ""), statuses=asked.get("status")
+        )
         page = self.paginate_queryset(jobs) or []
         return self.get_paginated_response([selectors.view_job(job) for job in page])
 
@@ -111,7 +113,12 @@ class UploadsView(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
-        request={"multipart/form-data": {"type": "object", "properties": {"file": {"type": "string", "format": "binary"}}}},
+        request={
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "format": "binary"}},
+            }
+        },
         responses={201: UploadSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -120,7 +127,9 @@ class UploadsView(APIView):
         actor.check(Permission.SUBMIT_JOBS)
         file = request.FILES.get("file")
         if file is None:
-            raise AppError(ErrorCode.BAD_REQUEST, "file: send the picture as the form field `file`.", field="file")
+            raise AppError(
+                ErrorCode.BAD_REQUEST, "file: send the picture as the form field `file`.", field="file"
+            )
         upload = files.store_upload(workspace_id=actor.workspace_id, owner_id=actor.user_id, file=file)
         shown: dict[str, Any] = {
             "id": str(upload.pk),

@@ -6,26 +6,18 @@ request that was stopped while it waited never runs.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import structlog
 
-from gpu_workers.engines.base import Chunk, DoneChunk, Engine, EngineError, Request
+from gpu_workers.engines.base import Engine, EngineError, Request, Take
 
 logger = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.1  # how soon a request that waits notices that it was stopped
-
-
-class End:
-    """No more chunks come for this request."""
-
-
-END = End()
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +25,10 @@ class Waiting:
     """A request in line, and where its chunks go."""
 
     request: Request
+    take: Take
     key: Hashable
     since: float
-    chunks: queue.SimpleQueue[Chunk | EngineError | End] = field(default_factory=queue.SimpleQueue)
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class MicroBatcher:
@@ -49,25 +42,14 @@ class MicroBatcher:
         self._thread = threading.Thread(target=self._run, name="micro-batcher", daemon=True)
         self._thread.start()
 
-    def run(self, request: Request) -> Iterator[Chunk]:
-        """The chunks of one request, whatever batch it runs in. Raises EngineError."""
-        waiting = Waiting(request, self._engine.batch_key(request), time.monotonic())
+    def run(self, request: Request, take: Take) -> None:
+        """Run one request, in whatever batch; `take` gets its chunks in the batcher's thread. Returns at its end."""
+        waiting = Waiting(request, take, self._engine.batch_key(request), time.monotonic())
         with self._wake:
             self._line.append(waiting)
             self._wake.notify()
-        while True:
-            try:
-                chunk = waiting.chunks.get(timeout=LOOK_EVERY_S)
-            except queue.Empty:
-                if request.stopped():
-                    return
-                continue
-            if isinstance(chunk, End):
-                return
-            if isinstance(chunk, EngineError):
-                raise chunk
-            yield chunk
-            if isinstance(chunk, DoneChunk):
+        while not waiting.over.wait(LOOK_EVERY_S):
+            if request.stopped():
                 return
 
     def close(self) -> None:
@@ -85,34 +67,38 @@ class MicroBatcher:
         """Wait for the oldest request, then for its companions; empty at the end."""
         with self._wake:
             while not self._closed:
-                self._line = [w for w in self._line if not w.request.stopped()]
+                self._line = [waiting for waiting in self._line if not waiting.request.stopped()]
                 if not self._line:
                     self._wake.wait()
                     continue
                 oldest = self._line[0]
-                batch = [w for w in self._line if w.key == oldest.key][: self._engine.max_batch]
+                batch = [waiting for waiting in self._line if waiting.key == oldest.key][
+                    : self._engine.max_batch
+                ]
                 left_s = oldest.since + self._engine.max_wait_s - time.monotonic()
                 if len(batch) < self._engine.max_batch and left_s > 0:
                     self._wake.wait(left_s)
                     continue
-                self._line = [w for w in self._line if w not in batch]
+                self._line = [waiting for waiting in self._line if waiting not in batch]
                 return batch
         return []
 
     def _run_batch(self, batch: list[Waiting]) -> None:
-        by_request = {waiting.request: waiting for waiting in batch}
+        take_of = {waiting.request: waiting.take for waiting in batch}
         try:
             for request, chunk in self._engine.generate([waiting.request for waiting in batch]):
-                by_request[request].chunks.put(chunk)
+                take_of[request](chunk)
         except EngineError as error:
-            self._end(batch, error)
-        except Exception:  # noqa: BLE001  the edge of the engine: its bug must not end the batcher
+            self._fail(batch, error)
+        except Exception:  # the edge of the engine: its bug must not end the batcher
             logger.exception("engine_crashed")
-            self._end(batch, EngineError("internal_error", "The engine failed unexpectedly; see the worker's log.", retryable=True))
-        else:
-            self._end(batch, END)
+            message = "The engine failed unexpectedly; see the worker's log."
+            self._fail(batch, EngineError("internal_error", message, retryable=True))
+        finally:
+            for waiting in batch:
+                waiting.over.set()
 
     @staticmethod
-    def _end(batch: list[Waiting], last: EngineError | End) -> None:
+    def _fail(batch: list[Waiting], error: EngineError) -> None:
         for waiting in batch:
-            waiting.chunks.put(last)
+            waiting.take(error)  # a request that has ended already ignores it

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+from typing_extensions import override
+
 JSON = dict[str, Any]
 
 
@@ -29,6 +31,7 @@ class EventId(NamedTuple):
             raise ValueError(f"not an event id: {text[:50]!r}")
         return cls(int(attempt), int(number))
 
+    @override
     def __str__(self) -> str:
         return f"{self.attempt}-{self.number}"
 
@@ -135,7 +138,8 @@ class Retry(Event):
     attempt: int
     origin: Literal["here", "start"]
 
-    def as_json(self) -> JSON:  # type: ignore[explicit-override]  # typing.override needs Python 3.12
+    @override
+    def as_json(self) -> JSON:
         """`from` is a Python keyword, so the field has another name."""
         return {"attempt": self.attempt, "from": self.origin}
 
@@ -181,7 +185,20 @@ class Blocked(Event):
 
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.type: cls
-    for cls in (Queued, Started, Delta, Progress, Preview, Audio, Artifact, Retry, Finished, Failed, Cancelled, Blocked)
+    for cls in (
+        Queued,
+        Started,
+        Delta,
+        Progress,
+        Preview,
+        Audio,
+        Artifact,
+        Retry,
+        Finished,
+        Failed,
+        Cancelled,
+        Blocked,
+    )
 }
 TERMINAL_TYPES = frozenset(name for name, cls in EVENT_TYPES.items() if cls.terminal)
 
@@ -253,7 +270,11 @@ class Snapshot:
                 self.status, self.finish_reason = "cancelled", "cancelled"
             case Blocked():
                 self.status = "blocked"
-                self.error = {"code": "blocked", "message": f"Stopped by rule {event.rule}.", "rule": event.rule}
+                self.error = {
+                    "code": "blocked",
+                    "message": f"Stopped by rule {event.rule}.",
+                    "rule": event.rule,
+                }
         if event.terminal:
             self.position = self.eta_s = self.progress = self.preview = None
 

@@ -22,7 +22,9 @@ from redis.exceptions import NoScriptError
 from gpu_workers.contract.events import BEGINNING, Event, EventId, parse_event
 
 UNFINISHED_TTL_S = 7 * 24 * 3600  # a net under rows deleted by hand; unfinished jobs renew it
-LIVE_CAP = 2000  # entries of a live stream: some seconds under full load; who falls behind reads the job's own log
+LIVE_CAP = (
+    2000  # entries of a live stream: some seconds under full load; who falls behind reads the job's own log
+)
 CONTROL_CHANNEL = "aigc:control"
 WORKERS_KEY = "aigc:workers"
 
@@ -94,12 +96,17 @@ class LiveEntry(NamedTuple):
 
 def dump_live(batch: Iterable[LiveEntry]) -> str:
     """A batch as one stream entry carries it."""
-    return json.dumps([[job, str(e.id), e.type, e.data] for job, e in batch], ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        [[job, str(e.id), e.type, e.data] for job, e in batch], ensure_ascii=False, separators=(",", ":")
+    )
 
 
 def load_live(payload: bytes) -> list[LiveEntry]:
     """The batch of a live stream entry."""
-    return [LiveEntry(job, LogEntry(EventId.parse(id_), type_, data)) for job, id_, type_, data in json.loads(payload)]
+    return [
+        LiveEntry(job, LogEntry(EventId.parse(id_), type_, data))
+        for job, id_, type_, data in json.loads(payload)
+    ]
 
 
 class Claim(NamedTuple):
@@ -196,12 +203,30 @@ class JobLog:
         answer, number = script.run(self.redis, job_id, attempt, worker, self.lease_ms, UNFINISHED_TTL_S)
         return Claim(answer.decode(), int(number))
 
-    def queue_append(
-        self, pipe: Pipeline, job_id: str, attempt: int, worker: str, first: int, events: Sequence[tuple[str, str]], terminal: str
+    def queue_append(  # noqa: PLR0917  the order of the script's own arguments
+        self,
+        pipe: Pipeline,
+        job_id: str,
+        attempt: int,
+        worker: str,
+        first: int,
+        events: Sequence[tuple[str, str]],
+        terminal: str,
     ) -> None:
-        """Add the append of events `first`, `first + 1` … (type, JSON data) to a pipeline; read its answer with `Appended`."""
+        """Add the append of events `first`, `first + 1` … (type, JSON data) to a pipeline; the answer is an `Appended`."""
         flat = [part for event in events for part in event]
-        APPEND.queue(pipe, job_id, attempt, worker, first, self.cap, UNFINISHED_TTL_S, self.ended_ttl_s, terminal, *flat)
+        APPEND.queue(
+            pipe,
+            job_id,
+            attempt,
+            worker,
+            first,
+            self.cap,
+            UNFINISHED_TTL_S,
+            self.ended_ttl_s,
+            terminal,
+            *flat,
+        )
 
     def queue_renew(self, pipe: Pipeline, job_id: str, attempt: int, worker: str) -> None:
         """Add the renewal of a lease to a pipeline; it answers b'ok', b'cancel' or b'lost'."""
@@ -228,7 +253,9 @@ class JobLog:
         """End the job if no worker holds it, else ask its worker to stop."""
         data = event.dumps()
         script = Script.load("cancel")
-        answer, id_ = script.run(self.redis, job_id, attempt, event.type, data, UNFINISHED_TTL_S, self.ended_ttl_s)
+        answer, id_ = script.run(
+            self.redis, job_id, attempt, event.type, data, UNFINISHED_TTL_S, self.ended_ttl_s
+        )
         if answer == b"running":
             self.redis.publish(CONTROL_CHANNEL, job_id)
         self._broadcast_one(job_id, id_, event.type, data)

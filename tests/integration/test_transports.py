@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 
 import aiohttp
 import pytest
+from redis import Redis
 
 from tests.client import Client, fold_frames
 from tests.stack import Stack
@@ -31,7 +33,9 @@ async def test_sse_and_websocket_and_the_job_say_the_same(ada: Client) -> None:
     by_sse = await ada.read_to_end(job_id)
     job = await ada.settled(job_id)
     assert fold_frames(by_socket).text == fold_frames(by_sse).text == job["result"]["text"] != ""
-    assert [(f["id"], f["type"], f["data"]) for f in by_sse] == [(f["id"], f["type"], f["data"]) for f in by_socket]
+    assert [(f["id"], f["type"], f["data"]) for f in by_sse] == [
+        (f["id"], f["type"], f["data"]) for f in by_socket
+    ]
 
 
 async def test_after_any_id_and_from_another_web_process_the_rest_is_the_same(
@@ -62,12 +66,10 @@ async def test_readers_that_join_while_it_streams_all_see_the_whole(
 
 
 async def test_the_stored_result_answers_once_the_stream_has_expired(ada: Client, stack: Stack) -> None:
-    import redis
-
     job_id = await ada.submit("chat", ASK)
     frames = await ada.read_to_end(job_id)
     job = await ada.settled(job_id)
-    client = redis.Redis.from_url(stack.redis.url)
+    client = Redis.from_url(stack.redis.url)
     assert client.delete(f"aigc:{{{job_id}}}:log", f"aigc:{{{job_id}}}:state") == 2
     fresh = fold_frames(await ada.read_to_end(job_id))
     back = fold_frames(frames[:5] + await ada.read_to_end(job_id, after=frames[4]["id"]))
@@ -160,7 +162,7 @@ async def test_the_convenience_endpoint_answers_in_one_piece_or_as_a_stream(ada:
     ) as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         lines = (await answer.text()).splitlines()
-    deltas = [json.loads(after[6:]) for line, after in zip(lines, lines[1:], strict=False) if line == "event: delta"]
+    deltas = [json.loads(after[6:]) for line, after in pairwise(lines) if line == "event: delta"]
     assert "".join(delta.get("text", "") for delta in deltas) == whole["result"]["text"] != ""
 
 
@@ -188,11 +190,9 @@ async def test_artifacts_are_served_whole_and_in_ranges(ada: Client) -> None:
 
 
 async def test_what_was_moved_to_storage_is_gone_from_redis(ada: Client, stack: Stack) -> None:
-    import redis
-
     job_id = await ada.submit("image", {"prompt": "a tree", "steps": 2, "count": 2})
     job = await ada.settled(job_id)
-    keys = redis.Redis.from_url(stack.redis.url).keys(f"aigc:{{{job_id}}}:bytes:*")
+    keys = Redis.from_url(stack.redis.url).keys(f"aigc:{{{job_id}}}:bytes:*")
     assert len(job["result"]["artifacts"]) == 2
     assert keys == []
     assert [event["type"] for event in await ada.read_to_end(job_id)][-1] in ENDS
