@@ -13,7 +13,8 @@ from gpu_workers.contract.messages import CPU_QUEUE, MEDIA, PRIORITIES
 from gpu_workers.worker import Worker
 
 config = Config.from_env()
-app = Celery("gpu_workers", broker=config.redis_url)
+# No fixups: Celery would load Django wherever DJANGO_SETTINGS_MODULE is set, and `make run` sets it for all.
+app = Celery("gpu_workers", broker=config.redis_url, fixups=[])
 app.conf.update(
     accept_content=["json"],
     task_ignore_result=True,

@@ -8,6 +8,7 @@ import resource
 import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,13 +18,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from gpu_workers.contract.events import Progress
-from gpu_workers.contract.job_log import WORKERS_KEY, model_key, worker_key
-from gpu_workers.contract.messages import ModelSpec
+from gpu_workers.contract.job_log import WORKERS_KEY, model_key, voices_key, worker_key
+from gpu_workers.contract.messages import ModelSpec, Voice
 
 logger = structlog.get_logger(__name__)
 
 HEARTBEAT_TTL_S = 10
 MODEL_STATE_TTL_S = 24 * 3600
+MODEL_READY_TTL_S = 30  # renewed by the heartbeat, so that a model does not stay "ready" without its worker
 
 
 @dataclass(slots=True)
@@ -87,9 +89,25 @@ class ModelReporter:
             self._redis.hset(
                 model_key(spec.id), mapping={"state": state, "done": done, "total": total, "message": message}
             )
-            self._redis.expire(model_key(spec.id), MODEL_STATE_TTL_S)
+            self._redis.expire(
+                model_key(spec.id), MODEL_READY_TTL_S if state == "ready" else MODEL_STATE_TTL_S
+            )
         except RedisError as error:
             logger.warning("model_state_unsent", model=spec.id, error=str(error))
+
+    def keep_ready(self, model_ids: Sequence[str]) -> None:
+        """These models are still loaded."""
+        for model_id in model_ids:
+            self._redis.expire(model_key(model_id), MODEL_READY_TTL_S)
+
+    def tell_voices(self, spec: ModelSpec, voices: Sequence[Voice]) -> None:
+        """The voices of a model that was just loaded."""
+        try:
+            self._redis.set(
+                voices_key(spec.id), json.dumps([asdict(voice) for voice in voices], ensure_ascii=False)
+            )
+        except RedisError as error:
+            logger.warning("voices_unsent", model=spec.id, error=str(error))
 
 
 def memory_bytes() -> int:

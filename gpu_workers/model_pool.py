@@ -9,24 +9,42 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from typing import Protocol
 
 import structlog
 
 from gpu_workers.batching.micro import MicroBatcher
 from gpu_workers.contract.events import Progress
-from gpu_workers.contract.messages import ModelSpec
+from gpu_workers.contract.messages import ModelSpec, Voice
 from gpu_workers.engines import load_engine
-from gpu_workers.engines.base import Engine, EngineError, ProgressCallback, PushingEngine, Request, Take
+from gpu_workers.engines.base import (
+    Engine,
+    EngineError,
+    ProgressCallback,
+    PushingEngine,
+    Request,
+    SpeakingEngine,
+    Take,
+)
 
 logger = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.1
 Load = Callable[[ModelSpec, ProgressCallback], Engine]
-Report = Callable[[ModelSpec, str, Progress | None, str], None]
+
+
+class Report(Protocol):
+    """Who is told how models fare."""
+
+    def __call__(self, spec: ModelSpec, state: str, progress: Progress | None, message: str) -> None:
+        """`state` is idle, downloading, loading, ready or failed."""
+
+    def tell_voices(self, spec: ModelSpec, voices: Sequence[Voice]) -> None:
+        """The voices of a model that was just loaded."""
 
 
 class LoadAborted(Exception):
@@ -150,6 +168,8 @@ class ModelPool:
             logger.info("model_loaded", model=slot.spec.id, seconds=round(slot.load_s, 2))
             slot.loaded.set_result(LoadedModel(slot.spec, engine))
             self._report(slot.spec, "ready", None, "")
+            if isinstance(engine, SpeakingEngine):
+                self._report.tell_voices(slot.spec, engine.voices())
             self._make_room()
 
     def _load_with_room(self, spec: ModelSpec, tell: ProgressCallback) -> Engine:

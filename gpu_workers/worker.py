@@ -62,7 +62,8 @@ class Worker:
         )
         self.publisher = Publisher(self.redis, self.log)
         self.counters = Counters()
-        self.pool = ModelPool(memory_budget_bytes(config.model_memory_gb), ModelReporter(self.redis))
+        self._reporter = ModelReporter(self.redis)
+        self.pool = ModelPool(memory_budget_bytes(config.model_memory_gb), self._reporter)
         self._runs: set[JobRun] = set()  # an attempt that was lost may still wind up beside its successor
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -153,6 +154,7 @@ class Worker:
             try:
                 self._renew_all()
                 send_heartbeat(self.redis, self._heartbeat())
+                self._reporter.keep_ready([slot.spec.id for slot in self.pool.loaded()])
             except NoScriptError:
                 self.log.load_scripts()
                 continue

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 from redis import Redis
 
 from deploy.local.redis_server import RedisServer
+from tests import environment
 from tests.client import Client
-
-# Settings are read when Django is imported, so the run's own folder and Redis come first.
-_run_folder = tempfile.TemporaryDirectory(prefix="aigc-tests-")
-_redis = RedisServer.start(Path(_run_folder.name) / "redis")
-os.environ.update(
-    AIGC_ENV="test",
-    AIGC_DATA_DIR=_run_folder.name,
-    AIGC_REDIS_URL=_redis.url,
-    AIGC_LOG_FORMAT="console",
-    OMP_NUM_THREADS="1",
-)
-
-from tests.stack import Stack  # noqa: E402  after the environment
-
-
-def pytest_unconfigure() -> None:
-    """The run's Redis goes with the run."""
-    _redis.stop()
-    _run_folder.cleanup()
+from tests.stack import Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,8 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def run_redis() -> RedisServer:
     """The run's Redis, emptied."""
-    Redis.from_url(_redis.url).flushall()
-    return _redis
+    Redis.from_url(environment.run_redis.url).flushall()
+    return environment.run_redis
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ class Stack:
     def start_web(self, name: str = "web") -> str:
         """Start a web process; its base URL, once it answers."""
         port = self.ports[name] = free_port()
-        self._start(name, ["daphne", "-b", "127.0.0.1", "-p", str(port), "aigc.asgi:application"])
+        self._start(name, ["daphne", "-b", "127.0.0.1", "-p", str(port), *FRAMES, "aigc.asgi:application"])
         self.wait_for_web(name)
         return self.url(name)
 
@@ -196,6 +196,8 @@ class Stack:
         self.redis.stop()
 
 
+# Frames above our own limit must reach us, so that they are answered instead of cutting the socket.
+FRAMES = ["--websocket-max-message-size", "16777216", "--websocket-max-frame-size", "16777216"]
 QUIET = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "warning"]
 
 

@@ -57,15 +57,16 @@ def _engine_fits_medium() -> models.Q:
     return fits
 
 
+MODEL_ID = r"^[a-z0-9][a-z0-9._-]{0,59}\Z"
+
+
 class Model(models.Model):
     """A catalogue entry. `source` is a hub id, a local path, `demo:NAME` or the URL of a remote server."""
 
     id = models.CharField(
         primary_key=True,
         max_length=60,
-        validators=[
-            RegexValidator(r"^[a-z0-9][a-z0-9._-]*$", "Use small letters, digits, dots and hyphens.")
-        ],
+        validators=[RegexValidator(MODEL_ID, "Use small letters, digits, dots and hyphens.")],
         help_text="The name that programs use; it does not change.",
     )
     name = models.CharField(max_length=100)

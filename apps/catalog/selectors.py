@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, cast
 
 import redis
 import structlog
+from django.db.models import QuerySet
 
 from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.redis_client import redis_client
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
-from apps.catalog.models import Medium, Model
+from apps.catalog.models import MODEL_ID, Medium, Model
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,14 @@ class ModelDisabled(AppError):
             f"The model {model_id} is not enabled; choose another one, or ask whoever runs this installation."
         )
         super().__init__(ErrorCode.MODEL_DISABLED, message, field="model")
+
+
+class VoiceView(TypedDict):
+    """A voice as the API shows it."""
+
+    id: str
+    name: str
+    language: str
 
 
 class ModelSpecFields(TypedDict):
@@ -97,14 +108,20 @@ def get_model_spec(model_id: str | None, medium: str) -> ModelSpecFields:
                 f"No model is the default for {medium}; name one, or set a default in the admin."
             )
         return spec_of(default)
-    model = Model.objects.filter(pk=model_id).first()
-    if model is None:
-        raise ModelNotFound(f"There is no model {model_id[:60]!r}; GET /api/v1/models lists them.")
+    model = find_model(Model.objects.all(), model_id)
     if model.medium != medium:
         raise ModelNotFound(f"The model {model_id} makes {model.medium}, not {medium}.")
     if not model.enabled:
         raise ModelDisabled(model_id)
     return spec_of(model)
+
+
+def find_model(models: QuerySet[Model], model_id: str) -> Model:
+    """The row with that id. Raises ModelNotFound; what can be no id does not reach the database."""
+    model = models.filter(pk=model_id).first() if re.match(MODEL_ID, model_id) else None
+    if model is None:
+        raise ModelNotFound(f"There is no model {model_id[:60]!r}; GET /api/v1/models lists them.")
+    return model
 
 
 def spec_of(model: Model) -> ModelSpecFields:
@@ -138,10 +155,25 @@ def list_models(actor: Actor, medium: str | None = None) -> list[ModelView]:
 def get_model_view(actor: Actor, model_id: str) -> ModelView:
     """One model as the API shows it. Raises ModelNotFound."""
     actor.check(Permission.READ_MODELS)
-    model = Model.objects.filter(pk=model_id).first()
-    if model is None:
-        raise ModelNotFound(f"There is no model {model_id[:60]!r}; GET /api/v1/models lists them.")
+    model = find_model(Model.objects.all(), model_id)
     return _view(model, model_states([model_id])[model_id])
+
+
+def list_voices(actor: Actor, model_id: str | None) -> list[VoiceView]:
+    """The voices of a voice model. Raises ModelNotFound, or AppError `unavailable` until a worker has loaded it."""
+    actor.check(Permission.READ_MODELS)
+    spec = get_model_spec(model_id, Medium.VOICE)
+    try:
+        text = redis_client().get(f"aigc:voices:{spec['id']}")
+    except redis.RedisError as error:
+        log.warning("voices_unavailable", error=str(error))
+        text = None
+    if text is None:
+        message = (
+            f"The voices of {spec['id']} are not known yet: no worker has loaded it since Redis was set up."
+        )
+        raise AppError(ErrorCode.UNAVAILABLE, message, retry_after_s=5)
+    return cast("list[VoiceView]", json.loads(cast("str", text)))
 
 
 def _view(model: Model, state: ModelState) -> ModelView:

@@ -15,7 +15,7 @@ from apps.audit.models import Action
 from apps.audit.services import record
 from apps.catalog.models import Model
 from apps.catalog.seeds import SEEDS, Seed, holds_model
-from apps.catalog.selectors import ModelNotFound, ModelSpecFields, spec_of
+from apps.catalog.selectors import ModelSpecFields, find_model, spec_of
 
 OnEnable = Callable[[ModelSpecFields], None]
 
@@ -110,10 +110,7 @@ def _follow_training(seed: Seed, *, trained: bool) -> None:
 
 
 def _locked(model_id: str) -> Model:
-    model = Model.objects.select_for_update().filter(pk=model_id).first()
-    if model is None:
-        raise ModelNotFound(f"There is no model {model_id[:60]!r}; GET /api/v1/models lists them.")
-    return model
+    return find_model(Model.objects.select_for_update(), model_id)
 
 
 def _announce(model: Model) -> None:

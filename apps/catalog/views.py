@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.authentication import actor_of
 from apps.catalog.models import Engine, Medium
-from apps.catalog.selectors import LOAD_STATES, get_model_view, list_models
+from apps.catalog.selectors import LOAD_STATES, get_model_view, list_models, list_voices
 from apps.catalog.services import disable_model, enable_model
 
 
@@ -41,17 +41,50 @@ class ModelOutput(serializers.Serializer[object]):
     state = StateOutput()
 
 
+class ModelListOutput(serializers.Serializer[object]):
+    """All models."""
+
+    results = ModelOutput(many=True)
+
+
+class VoiceOutput(serializers.Serializer[object]):
+    """A voice that a job may name as `voice`."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    language = serializers.CharField()
+
+
+class VoiceListOutput(serializers.Serializer[object]):
+    """All voices of a model."""
+
+    results = VoiceOutput(many=True)
+
+
 class ModelListApi(APIView):
     """`/api/v1/models`."""
 
     @extend_schema(
         operation_id="models_list",
         parameters=[OpenApiParameter("medium", enum=list(Medium.values))],
-        responses=ModelOutput(many=True),
+        responses=ModelListOutput,
     )
     def get(self, request: Request) -> Response:
         """List the models, disabled ones too, in the order to offer them."""
-        return Response(list_models(actor_of(request), request.query_params.get("medium")))
+        return Response({"results": list_models(actor_of(request), request.query_params.get("medium"))})
+
+
+class VoiceListApi(APIView):
+    """`/api/v1/voices`."""
+
+    @extend_schema(
+        operation_id="voices_list",
+        parameters=[OpenApiParameter("model", description="A voice model's id; the default one if absent.")],
+        responses=VoiceListOutput,
+    )
+    def get(self, request: Request) -> Response:
+        """List the voices of a model, as a worker found them when it last loaded it; 503 until then."""
+        return Response({"results": list_voices(actor_of(request), request.query_params.get("model"))})
 
 
 class ModelEnableApi(APIView):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, StrictStr, model_validator
-from typing_extensions import Self
 
 from apps.jobs.kinds import JobInput
 
@@ -39,5 +38,7 @@ class ChatInput(JobInput):
             raise ValueError("the last message must be the user's")
         size = sum(len(message.content) for message in self.messages)
         if size > CONTENT_MAX:
-            raise ValueError(f"the messages have {size} characters together, more than the {CONTENT_MAX} allowed")
+            raise ValueError(
+                f"the messages have {size} characters together, more than the {CONTENT_MAX} allowed"
+            )
         return self

@@ -38,10 +38,19 @@ async def chat(request: HttpRequest) -> HttpResponseBase:
 def _submit(request: HttpRequest) -> tuple[ChatRequest, Job]:
     actor: Actor = authenticate_request(request)
     asked = _parse(request.body)
-    params: dict[str, Any] = asked.model_dump(exclude_none=True, exclude={"query", "history", "stream", "model"})
-    params["messages"] = [*(turn.model_dump() for turn in asked.history), {"role": "user", "content": asked.query}]
+    params: dict[str, Any] = asked.model_dump(
+        exclude_none=True, exclude={"query", "history", "stream", "model"}
+    )
+    params["messages"] = [
+        *(turn.model_dump() for turn in asked.history),
+        {"role": "user", "content": asked.query},
+    ]
     job = services.submit_job(
-        actor=actor, kind="chat", params=params, model=asked.model, idempotency_key=idempotency_key_of(request)
+        actor=actor,
+        kind="chat",
+        params=params,
+        model=asked.model,
+        idempotency_key=idempotency_key_of(request),
     )
     return asked, job
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, StrictStr, model_validator
-from typing_extensions import Self, override
+from typing_extensions import override
 
 from apps.jobs.kinds import JobInput
 
@@ -41,4 +41,6 @@ class ImageInput(JobInput):
 
     @override
     def attachments(self) -> Mapping[str, str]:
-        return {name: str(upload) for name in ("image", "mask") if (upload := getattr(self, name)) is not None}
+        return {
+            name: str(upload) for name in ("image", "mask") if (upload := getattr(self, name)) is not None
+        }

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from redis.exceptions import RedisError
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -166,5 +167,9 @@ def artifact(request: HttpRequest, job_id: str, artifact_id: str) -> HttpRespons
 def metrics(request: HttpRequest) -> HttpResponse:
     """The page that Prometheus reads."""
     del request
-    body, content_type = render_metrics()
+    try:
+        body, content_type = render_metrics()
+    except RedisError as error:
+        message = "The figures are in Redis, which does not answer at the moment."
+        raise AppError(ErrorCode.UNAVAILABLE, message, retry_after_s=5) from error
     return HttpResponse(body, content_type=content_type)

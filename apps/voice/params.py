@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictStr, model_validator
-from typing_extensions import Self
 
 from apps.jobs.kinds import JobInput
 
-TEXT_MAX = 20_000
-Factor = Annotated[float, Field(ge=0.25, le=4)]
+TEXT_MAX = 50_000
+SSML_MAX = 200_000
 
 
 class VoiceInput(JobInput):
     """Something to say: `text`, or `ssml`. Speed, pitch and volume are factors around 1."""
 
     text: Annotated[StrictStr | None, Field(min_length=1, max_length=TEXT_MAX)] = None
-    ssml: Annotated[StrictStr | None, Field(min_length=1, max_length=TEXT_MAX)] = None
+    ssml: Annotated[StrictStr | None, Field(min_length=1, max_length=SSML_MAX)] = None
     language: Annotated[StrictStr | None, Field(max_length=40)] = None
     voice: Annotated[StrictStr | None, Field(max_length=100)] = None
-    speed: Factor = 1.0
-    pitch: Factor = 1.0
-    volume: Annotated[float, Field(ge=0, le=4)] = 1.0
+    speed: Annotated[float, Field(ge=0.5, le=4)] = 1.0
+    pitch: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    volume: Annotated[float, Field(ge=0, le=2)] = 1.0
     format: Literal["wav", "mp3", "ogg"] = "wav"
 
     @model_validator(mode="after")

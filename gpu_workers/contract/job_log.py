@@ -59,6 +59,11 @@ def model_key(model_id: str) -> str:
     return f"aigc:model:{model_id}"
 
 
+def voices_key(model_id: str) -> str:
+    """String: the voices of a voice model as JSON, as they were when it was last loaded."""
+    return f"aigc:voices:{model_id}"
+
+
 def artifact_url(job_id: str, artifact_id: str) -> str:
     """Where a client reads an artifact, checked by the web process."""
     return f"/api/v1/jobs/{job_id}/artifacts/{artifact_id}"
@@ -213,7 +218,7 @@ class JobLog:
         events: Sequence[tuple[str, str]],
         terminal: str,
     ) -> None:
-        """Add the append of events `first`, `first + 1` … (type, JSON data) to a pipeline; the answer is an `Appended`."""
+        """Add the append of events `first`, `first + 1` … (type, JSON data) to a pipeline; it answers an `Appended`."""
         flat = [part for event in events for part in event]
         APPEND.queue(
             pipe,

@@ -114,6 +114,15 @@ class VoiceParams:
         return cls(**_known(cls, data))
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that `VoiceParams.voice` may name; `language` is a BCP 47 tag, or empty when the model does not say."""
+
+    id: str
+    name: str
+    language: str
+
+
 Params = ChatParams | ImageParams | VoiceParams
 PARAMS: dict[Medium, type[ChatParams] | type[ImageParams] | type[VoiceParams]] = {
     "chat": ChatParams,

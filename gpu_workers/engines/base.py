@@ -1,13 +1,13 @@
-"""What every engine is: it loads one model and turns requests into chunks. It knows nothing of jobs, Redis or Celery."""
+"""What every engine is: it loads one model and turns requests into chunks, and knows nothing of jobs or Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from gpu_workers.contract.events import Progress
-from gpu_workers.contract.messages import ModelSpec, Params
+from gpu_workers.contract.messages import ModelSpec, Params, Voice
 
 ProgressCallback = Callable[[Progress], None]
 
@@ -71,7 +71,7 @@ class StepChunk:
 
     step: int
     steps: int
-    unit: str = "steps"
+    unit: Literal["steps", "bytes", "sentences"] = "steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,25 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back the memory; no `generate` is running then."""
+
+
+Take = Callable[[Chunk | EngineError], None]
+
+
+@runtime_checkable
+class PushingEngine(Protocol):
+    """An engine that has a thread of its own for all its requests, and can spare waking one for each chunk."""
+
+    def stream_to(self, request: Request, give: Take) -> None:
+        """Run one request; `give` is called in the engine's thread, is quick and never raises. Returns at the end."""
+
+
+@runtime_checkable
+class SpeakingEngine(Protocol):
+    """An engine that has voices to choose from."""
+
+    def voices(self) -> list[Voice]:
+        """All of them."""
 
 
 class Loader(Protocol):

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from deploy.local.redis_server import RedisServer
-from gpu_workers.contract.events import Cancelled, Delta, EventId, Failed, Finished, Queued, Retry, Started, fold
+from gpu_workers.contract.events import (
+    Cancelled,
+    Delta,
+    EventId,
+    Failed,
+    Finished,
+    Queued,
+    Retry,
+    Started,
+    fold,
+)
 from gpu_workers.contract.job_log import JobLog, live_key, load_live, log_key, state_key
 from gpu_workers.publish import Outbox, Publisher
 
@@ -121,11 +132,14 @@ def test_events_are_numbered_without_a_gap_and_live_as_they_are_logged(
     time.sleep(0.05)
     entries = log.read("job")
     assert [entry.id for entry in entries] == [EventId(1, n + 1) for n in range(len(entries))]
-    live = [item for _, fields in redis.xrange(live_key(0)) for item in load_live(fields[b"b"])]
+    batches: Any = redis.xrange(live_key(0))
+    live = [item for _, fields in batches for item in load_live(fields[b"b"])]
     assert [item.entry for item in live] == entries
 
 
-def test_a_long_log_is_compacted_and_any_late_reader_gets_the_whole_text(log: JobLog, publisher: Publisher) -> None:
+def test_a_long_log_is_compacted_and_any_late_reader_gets_the_whole_text(
+    log: JobLog, publisher: Publisher
+) -> None:
     outbox = begin(log, publisher)
     publisher.emit(outbox, Started(1, "m"))
     expected, seen = "", {}

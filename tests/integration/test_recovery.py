@@ -12,7 +12,11 @@ from tests.stack import Stack
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
 
-ASK = {"messages": [{"role": "user", "content": "Count for me, please."}], "temperature": 0, "max_tokens": 800}
+ASK = {
+    "messages": [{"role": "user", "content": "Count for me, please."}],
+    "temperature": 0,
+    "max_tokens": 800,
+}
 SPEAK = {"text": " ".join(f"This is sentence number {n} of the speech." for n in range(60)), "voice": None}
 
 
@@ -69,7 +73,9 @@ async def test_a_lost_lease_is_taken_back_within_15_s(stack: Stack, ada: Client)
     assert (await ada.settled(job_id))["status"] == "succeeded"
 
 
-async def test_a_stopped_worker_that_wakes_up_cannot_write_into_the_next_attempt(stack: Stack, ada: Client) -> None:
+async def test_a_stopped_worker_that_wakes_up_cannot_write_into_the_next_attempt(
+    stack: Stack, ada: Client
+) -> None:
     whole = await undisturbed(ada)
     job_id = await ada.submit("chat", ASK)
     frames: list[Frame] = []
@@ -130,7 +136,9 @@ async def test_an_image_starts_again_with_the_same_seed_and_is_the_same(stack: S
 
 
 @pytest.mark.parametrize("victim", ["web", "cpu", "beat", "redis"])
-async def test_whatever_is_killed_under_load_every_job_ends_once(stack: Stack, ada: Client, victim: str) -> None:
+async def test_whatever_is_killed_under_load_every_job_ends_once(
+    stack: Stack, ada: Client, victim: str
+) -> None:
     jobs = [await ada.submit("chat", {**ASK, "max_tokens": 60 + n}) for n in range(20)]
     await asyncio.sleep(0.3)
     if victim == "redis":

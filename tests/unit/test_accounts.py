@@ -115,7 +115,7 @@ def test_each_role_may_do_what_the_one_below_it_may() -> None:
         (Role.ADMIN, Permission.MANAGE_WORKSPACE, False),
     ],
 )
-def test_the_role_table(role: Role, permission: Permission, allowed: bool) -> None:  # noqa: FBT001  a table
+def test_the_role_table(role: Role, permission: Permission, allowed: bool) -> None:
     assert can(role, permission) is allowed
 
 

@@ -47,7 +47,18 @@ def test_the_database_holds_no_key(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["last letter", "first letter", "prefix only", "prefix", "long", "empty", "null", "no dot"]
+    "change",
+    [
+        "last letter",
+        "first letter",
+        "prefix only",
+        "prefix",
+        "long",
+        "empty",
+        "null",
+        "null prefix",
+        "no dot",
+    ],
 )
 def test_no_other_text_opens_anything(key: str, change: str) -> None:
     other = {
@@ -58,6 +69,7 @@ def test_no_other_text_opens_anything(key: str, change: str) -> None:
         "long": key + "x" * 10_000,
         "empty": "",
         "null": key[:8] + ".\x00",
+        "null prefix": "abc\x00defg.x",
         "no dot": key.replace(".", ""),
     }[change]
     assert authenticate_bearer(other) is None
@@ -120,14 +132,14 @@ def test_a_wrong_secret_does_not_count_as_use(key: str) -> None:
     assert ApiKey.objects.get().last_used_at is None
 
 
-def test_the_check_costs_less_than_two_milliseconds(key: str) -> None:
-    """Measured at 0.5 ms on an idle machine; the best of many, so that a busy one does not fail."""
+def test_the_check_costs_less_than_two_milliseconds_of_cpu(key: str) -> None:
+    """0.5 ms on an idle machine; the best of many in CPU time, so that a busy machine does not fail."""
     authenticate_bearer(key)
     times = []
     for _ in range(50):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         authenticate_bearer(key)
-        times.append(time.perf_counter() - begin)
+        times.append(time.thread_time() - begin)
     assert min(times) < 0.002
 
 

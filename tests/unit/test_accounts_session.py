@@ -6,9 +6,11 @@ import hashlib
 from unittest.mock import patch
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import hashers
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
 from django.test import AsyncClient, Client
 from pytest_django import Settings
 
@@ -261,8 +263,6 @@ def test_a_changed_password_ends_other_sessions(client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_signing_in_works_on_the_event_loop_too(async_client: AsyncClient) -> None:
-    from asgiref.sync import sync_to_async
-
     await sync_to_async(make_user)("ada")
 
     answer = await async_client.post(
@@ -271,3 +271,4 @@ async def test_signing_in_works_on_the_event_loop_too(async_client: AsyncClient)
 
     assert answer.status_code == 200
     assert (await async_client.get(URL)).json() == answer.json()
+    await sync_to_async(connections.close_all)()  # the thread's own, or its test database cannot be dropped

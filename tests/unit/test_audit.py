@@ -49,9 +49,13 @@ def test_a_request_leaves_its_id_and_address(client: Client) -> None:
 
 
 def test_an_entry_of_a_deed_that_is_rolled_back_goes_with_it() -> None:
-    with pytest.raises(RuntimeError, match="half way"), transaction.atomic():
-        record(Action.MODEL_CHANGED)
-        raise RuntimeError("half way")
+    def break_off() -> None:
+        with transaction.atomic():
+            record(Action.MODEL_CHANGED)
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        break_off()
     assert not AuditEntry.objects.exists()
 
 

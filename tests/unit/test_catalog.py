@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -17,7 +18,7 @@ from apps.audit.models import Action, AuditEntry
 from apps.catalog import services
 from apps.catalog.models import ENGINES_OF_MEDIUM, Engine, Medium, Model
 from apps.catalog.seeds import SEEDS
-from apps.catalog.selectors import ModelDisabled, ModelNotFound, ModelSpecFields, get_model_spec
+from apps.catalog.selectors import ModelDisabled, ModelNotFound, ModelSpecFields, get_model_spec, spec_of
 from apps.catalog.services import disable_model, enable_model, make_default, seed_catalog
 from gpu_workers.contract.messages import ModelSpec
 from tests.unit.accounts_people import make_actor
@@ -76,7 +77,7 @@ class TestSeeds:
     def test_every_entry_passes_the_checks_of_the_admin_form_and_of_the_workers(self) -> None:
         for model in Model.objects.all():
             model.full_clean()
-            assert ModelSpec(**get_spec(model)).id == model.pk
+            assert ModelSpec(**cast("Any", spec_of(model))).id == model.pk
 
     @pytest.mark.usefixtures("catalog")
     def test_untrained_models_say_so(self) -> None:
@@ -130,11 +131,6 @@ class TestSeeds:
         assert "demo-chat" in capsys.readouterr().out
         call_command("seed_catalog")
         assert capsys.readouterr().out == ""
-
-
-def get_spec(model: Model) -> ModelSpecFields:
-    """The spec of an entry, enabled or not."""
-    return services.spec_of(model)
 
 
 def values(model_id: str) -> tuple[str, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.test import Client
@@ -30,7 +30,7 @@ def ada(client: Client) -> User:
 
 def by_id(client: Client) -> dict[str, Any]:
     """The list, by id."""
-    return {model["id"]: model for model in client.get(URL).json()}
+    return {model["id"]: model for model in client.get(URL).json()["results"]}
 
 
 @pytest.mark.usefixtures("ada")
@@ -56,7 +56,7 @@ def test_the_list_has_what_a_page_needs(client: Client) -> None:
 @pytest.mark.usefixtures("ada")
 def test_the_default_of_a_medium_comes_first(client: Client) -> None:
     for medium in ("chat", "image", "voice"):
-        models = client.get(URL, {"medium": medium}).json()
+        models = client.get(URL, {"medium": medium}).json()["results"]
         assert {model["medium"] for model in models} == {medium}
         assert [model["default"] for model in models] == [True] + [False] * (len(models) - 1)
 
@@ -74,7 +74,7 @@ def test_strangers_get_401(client: Client) -> None:
 @pytest.mark.usefixtures("ada")
 def test_the_state_is_what_the_workers_say(client: Client) -> None:
     facts = {"state": "downloading", "done": 100, "total": 3_600_000_000, "message": "from the hub"}
-    redis_client().hset("aigc:model:demo-chat", mapping=facts)
+    redis_client().hset("aigc:model:demo-chat", mapping=cast("Any", facts))
     redis_client().hset("aigc:model:demo-image", mapping={"state": "confused", "done": "many"})
 
     models = by_id(client)
@@ -106,6 +106,7 @@ def test_staff_enable_and_disable(client: Client) -> None:
     assert client.post(f"{URL}/vits-ljspeech/disable").json()["enabled"] is False
     assert client.post(f"{URL}/espeak/disable").status_code == 409
     assert client.post(f"{URL}/nothing/enable").status_code == 404
+    assert client.post(f"{URL}/%00/enable").status_code == 404
 
 
 def test_others_cannot(client: Client, ada: User) -> None:

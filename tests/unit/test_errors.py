@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -156,7 +155,7 @@ def test_other_media_types_and_methods_are_refused_in_the_shape(client: Client) 
 )
 def test_a_clients_request_id_is_kept_only_when_it_is_harmless(
     client: Client, claimed: str, kept: bool
-) -> None:  # noqa: FBT001  a table
+) -> None:
     answer = client.get("/fine", headers={"X-Request-ID": claimed})
     assert (answer["X-Request-ID"] == claimed) is kept
     assert len(answer["X-Request-ID"]) >= 8
@@ -174,7 +173,7 @@ def test_an_error_outside_of_a_request_carries_the_id_that_was_bound() -> None:
 
 
 @pytest.fixture
-def thread_hops(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def thread_hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the functions that a request sent to a thread."""
     names: list[str] = []
     original = sync.SyncToAsync.__call__
@@ -184,7 +183,7 @@ def thread_hops(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return await original(self, *args, **kwargs)
 
     monkeypatch.setattr(sync.SyncToAsync, "__call__", counted)
-    yield names
+    return names
 
 
 async def test_an_async_view_is_answered_without_a_thread(thread_hops: list[str]) -> None:

@@ -20,7 +20,7 @@ from deploy.local.console import CommandFailed, Step, run_logged
 from deploy.local.environment import explain_install, requirement_files, torch_backends
 from deploy.local.lock import LauncherLock
 from deploy.local.options import Options, read_dotenv, read_options
-from deploy.local.processes import Folders, environment, processes, write_supervisor_config
+from deploy.local.processes import NOT_FOR_GPU, Folders, environment, processes, write_supervisor_config
 from deploy.local.redis_server import PORTS, find_program, free_port, without_password, write_config
 from deploy.local.running import is_running, kill_group, pid_of
 from deploy.local.secret_files import keep_secret
@@ -281,9 +281,10 @@ def test_only_what_needs_the_database_waits_for_it(tmp_path: Path) -> None:
     assert waiting == ["program:web", "program:cpu", "program:beat"]
 
 
-def test_gpu_workers_are_not_given_what_opens_the_database(tmp_path: Path) -> None:
+def test_gpu_workers_are_not_given_the_database_nor_django(tmp_path: Path) -> None:
     config = supervisor_config(options(tmp_path))
-    for name in ("AIGC_SECRET_KEY", "AIGC_SECRET_KEY_FILE", "AIGC_DATABASE_URL", "AIGC_ADMIN_PASSWORD"):
+    assert {"AIGC_DATABASE_URL", "DJANGO_SETTINGS_MODULE"} <= set(NOT_FOR_GPU)
+    for name in NOT_FOR_GPU:
         assert f"-u {name} " in config["program:gpu-chat"]["command"]
         assert name not in config["program:web"]["command"]
 

@@ -116,7 +116,7 @@ def test_a_mask_of_another_shape_is_refused_and_of_another_size_is_not() -> None
     ],
 )
 def test_size_follows_the_attached_image(
-    shape: tuple[int, int], asked: dict[str, int], size: tuple[int, int]
+    shape: tuple[int, int], asked: dict[str, Any], size: tuple[int, int]
 ) -> None:
     made = plan({"image": picture(*shape)}, **asked)
 

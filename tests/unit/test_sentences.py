@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from gpu_workers.engines.sentences import (
     SENTENCE_LIMIT,
     SENTENCE_PAUSE_S,
     WIDE_WEIGHT,
+    Part,
     Pause,
     Span,
     Style,
@@ -32,9 +34,13 @@ def texts(text: str) -> list[str]:
     ("text", "expected"),
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ("Dr. Smith paid $3.50 to J. R. Brown. He left.", ["Dr. Smith paid $3.50 to J. R. Brown.", "He left."]),
+        (
+            "Dr. Smith paid $3.50 to J. R. Brown. He left.",
+            ["Dr. Smith paid $3.50 to J. R. Brown.", "He left."],
+        ),
         ('He said "Hi!" Then he left... and came back.', ['He said "Hi!"', "Then he left... and came back."]),
         ("你好，世界。今天天气很好！真的吗？", ["你好，世界。", "今天天气很好！", "真的吗？"]),
+        ("I said no. See no. 5 of the U.S. Army.", ["I said no.", "See no. 5 of the U.S. Army."]),
         ("“真的吗？”他问。", ["“真的吗？”", "他问。"]),
         ("我用Python 3.11。OK!下一句", ["我用Python 3.11。", "OK!", "下一句"]),
         ("第一行\n第二行", ["第一行", "第二行"]),
@@ -69,11 +75,15 @@ def test_no_sentence_is_longer_than_the_limit_and_no_letter_is_lost(raw: str, li
     text = clean(raw)
     found = cuts(text, limit)
 
-    assert all(_weight(text[cut.start : cut.end]) <= limit for cut in found if _has_letters(text[cut.start : cut.end]))
+    assert all(
+        _weight(text[cut.start : cut.end]) <= limit
+        for cut in found
+        if _has_letters(text[cut.start : cut.end])
+    )
     if found:
         kept = "".join(text[cut.start : cut.end] for cut in found)
         assert [char for char in kept if not char.isspace()] == [char for char in text if not char.isspace()]
-    assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(found))
 
 
 def _weight(text: str) -> int:
@@ -96,7 +106,14 @@ def test_a_long_sentence_is_cut_at_a_comma_rather_than_in_a_word() -> None:
 
 def test_cutting_fifty_thousand_characters_takes_no_time() -> None:
     begun = time.monotonic()
-    for text in ("a" * 50_000, ". " * 25_000, "\n " * 25_000, "Hello. " * 7_000, "中" * 50_000, "A." * 25_000):
+    for text in (
+        "a" * 50_000,
+        ". " * 25_000,
+        "\n " * 25_000,
+        "Hello. " * 7_000,
+        "中" * 50_000,
+        "A." * 25_000,
+    ):
         from_text(text)
 
     assert time.monotonic() - begun < 5
@@ -112,7 +129,7 @@ def test_a_sentence_may_run_over_several_styles() -> None:
 
 
 def test_a_pause_stays_where_it_stands() -> None:
-    parts = [Pause(1), Span("One "), Pause(2), Span("two."), Pause(3), Span(" Three."), Pause(4)]
+    parts: list[Part] = [Pause(1), Span("One "), Pause(2), Span("two."), Pause(3), Span(" Three."), Pause(4)]
 
     first, second = from_parts(parts)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,8 +25,6 @@ SETTINGS = Path(__file__).parents[2] / "aigc" / "settings" / "__init__.py"
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No AIGC_* variable but the data folder."""
-    import os
-
     for name in [name for name in os.environ if name.startswith("AIGC_") or name == "PORT"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AIGC_DATA_DIR", str(tmp_path))
@@ -138,7 +138,10 @@ def test_the_sqlite_pragmas_hold_in_a_real_file(monkeypatch: pytest.MonkeyPatch,
     try:
         with wrapper.cursor() as cursor:
             pragmas = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
-        assert wrapper.transaction_mode == "IMMEDIATE"
+        wrapper.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite3.connect(database["NAME"], timeout=0).execute("BEGIN IMMEDIATE")
+        wrapper.rollback()
     finally:
         wrapper.close()
     assert pragmas == PRAGMAS
@@ -160,7 +163,7 @@ def test_a_flag_can_be_denied_in_several_words(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "good"), [("0.5", True), ("", True), ("nan", False), ("61", False), ("x", False)]
 )
-def test_a_number_stays_within_its_limits(text: str, good: bool) -> None:  # noqa: FBT001  a table
+def test_a_number_stays_within_its_limits(text: str, good: bool) -> None:
     env = Environment({"X": text})
     env.number("X", 5.0, at_least=0.5, at_most=60.0)
     if good:

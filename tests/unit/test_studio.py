@@ -85,7 +85,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(client: Client) -> None:
     ],
 )
 @pytest.mark.parametrize("debug", [False, True])
-def test_no_file_outside_is_served(client: Client, settings: Settings, path: str, debug: bool) -> None:  # noqa: FBT001  a table
+def test_no_file_outside_is_served(client: Client, settings: Settings, path: str, debug: bool) -> None:
     settings.DEBUG = debug
     studio._static_files.cache_clear()
     answer = client.get(f"/static/studio/{path}")
@@ -147,7 +147,7 @@ def test_the_page_may_run_nothing_inline_and_call_nobody_else(client: Client) ->
         ("/", False),
     ],
 )
-def test_the_policy_is_relaxed_only_where_it_must_be(client: Client, address: str, relaxed: bool) -> None:  # noqa: FBT001  a table
+def test_the_policy_is_relaxed_only_where_it_must_be(client: Client, address: str, relaxed: bool) -> None:
     assert ("unsafe-inline" in client.get(address)["Content-Security-Policy"]) is relaxed
 
 

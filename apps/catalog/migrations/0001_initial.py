@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Model',
             fields=[
-                ('id', models.CharField(help_text='The name that programs use; it does not change.', max_length=60, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._-]*$', 'Use small letters, digits, dots and hyphens.')])),
+                ('id', models.CharField(help_text='The name that programs use; it does not change.', max_length=60, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9._-]{0,59}\\Z', 'Use small letters, digits, dots and hyphens.')])),
                 ('name', models.CharField(max_length=100)),
                 ('notes', models.TextField(blank=True, help_text='What people should know before they choose it.')),
                 ('medium', models.CharField(choices=[('chat', 'Chat'), ('image', 'Image'), ('voice', 'Voice')], max_length=10)),

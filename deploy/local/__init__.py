@@ -1,0 +1,1 @@
+"""One machine, one command: makes the environment and runs every process under one supervisor."""

@@ -1,0 +1,1 @@
+"""Demo models: tiny random ones, built from code in seconds, and trained ones in folders beside them."""

@@ -1,0 +1,185 @@
+"""The pages in a real browser against the running product: a chat, a picture and a speech, from sign-in to sign-out.
+
+`studio` is the base URL of the running product; `studio_admin` the email and password of its admin.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright  # noqa: E402
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+# The first job of a medium also loads its model.
+JOB_MS = 120_000
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="There is no Chromium on the PATH; install the package chromium."
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium. In a container its own sandbox often cannot start; it opens only our pages here."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser, studio: str) -> Iterator[BrowserContext]:
+    """A fresh visitor who reads English."""
+    made = browser.new_context(base_url=studio, locale="en-GB", accept_downloads=True)
+    made.set_default_timeout(20_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page that must not break its content security policy nor throw."""
+    faults: list[str] = []
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on(
+        "console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None
+    )
+    yield opened
+    assert faults == []
+
+
+@pytest.fixture
+def signed_in(page: Page, studio_admin: tuple[str, str]) -> Page:
+    """The admin's page."""
+    sign_in(page, *studio_admin)
+    expect(page).to_have_url(re.compile(r"/chat$"))
+    return page
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def ask(page: Page, question: str) -> None:
+    page.get_by_label("Your message").fill(question)
+    page.get_by_label("Your message").press("Enter")
+
+
+def test_a_wrong_password_is_told_and_the_email_stays(page: Page, studio_admin: tuple[str, str]) -> None:
+    sign_in(page, studio_admin[0], "not the password")
+    expect(page.get_by_role("alert")).to_contain_text("do not match")
+    expect(page.get_by_label("Email")).to_have_value(studio_admin[0])
+
+
+def test_a_stranger_is_sent_to_the_sign_in_and_back(page: Page, studio_admin: tuple[str, str]) -> None:
+    page.goto("/voice")
+    expect(page).to_have_url(re.compile(r"/sign-in\?next=/voice$"))
+    page.get_by_label("Email").fill(studio_admin[0])
+    page.get_by_label("Password").fill(studio_admin[1])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/voice$"))
+
+
+def test_signing_out_closes_the_pages(signed_in: Page) -> None:
+    signed_in.goto("/me")
+    signed_in.get_by_role("button", name="Sign out").click()
+    expect(signed_in).to_have_url(re.compile(r"/sign-in"))
+    signed_in.goto("/chat")
+    expect(signed_in).to_have_url(re.compile(r"/sign-in"))
+
+
+def test_a_question_is_answered(signed_in: Page) -> None:
+    ask(signed_in, "Hello, who are you?")
+    answer = signed_in.locator("article.answer")
+    expect(answer).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+    expect(answer.locator(".facts")).to_contain_text("token")
+    assert answer.locator(".markdown, .fold").count() > 0
+
+
+def test_a_reload_in_mid_answer_ends_with_the_servers_text(signed_in: Page) -> None:
+    ask(signed_in, "Tell me a long story about the sea.")
+    expect(signed_in.locator("article.answer").locator(".markdown, .fold").first).to_be_visible(
+        timeout=JOB_MS
+    )
+    signed_in.reload()
+    expect(signed_in.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+    kept = signed_in.evaluate(
+        """() => {
+          const key = Object.keys(localStorage).find((each) => each.startsWith("studio.conversations."));
+          const {job, content, reasoning} = JSON.parse(localStorage[key]).messages.at(-1);
+          return {job, content, reasoning};
+        }"""
+    )
+    job = signed_in.request.get(f"/api/v1/jobs/{kept['job']}").json()
+    assert job["status"] == "succeeded"
+    assert (kept["content"], kept["reasoning"]) == (job["result"]["text"], job["result"].get("reasoning", ""))
+
+
+def test_stop_keeps_what_was_written(signed_in: Page) -> None:
+    ask(signed_in, "Count from one to ten thousand, in words.")
+    expect(signed_in.locator("article.answer").locator(".markdown, .fold").first).to_be_visible(
+        timeout=JOB_MS
+    )
+    stop = signed_in.get_by_role("button", name="Stop")
+    if stop.is_visible():  # a small model may have ended by itself
+        stop.click()
+    expect(signed_in.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+    newest = signed_in.request.get("/api/v1/jobs?kind=chat").json()["results"][0]
+    assert newest["status"] in ("cancelled", "succeeded")
+    assert signed_in.locator("article.answer").locator(".markdown, .fold").count() > 0
+
+
+def test_a_picture_is_made_with_one_press(signed_in: Page) -> None:
+    signed_in.goto("/image")
+    signed_in.get_by_role("button", name="Generate").click()
+    made = signed_in.locator("figure .picture img:not(.preview)")
+    expect(made).to_be_visible(timeout=JOB_MS)
+    assert made.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    with signed_in.expect_download() as download:
+        signed_in.get_by_role("link", name="Download").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_text_is_spoken_and_can_be_downloaded(signed_in: Page) -> None:
+    signed_in.goto("/voice")
+    signed_in.get_by_role("button", name="Speak").click()
+    link = signed_in.get_by_role("link", name="Download WAV")
+    expect(link).to_be_visible(timeout=JOB_MS)
+    with signed_in.expect_download() as download:
+        link.click()
+    assert download.value.path().read_bytes().startswith(b"RIFF")
+
+
+def test_the_job_list_shows_what_was_made_and_opens_it(signed_in: Page) -> None:
+    ask(signed_in, "What is a rainbow?")
+    expect(signed_in.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+    signed_in.goto("/jobs?kind=chat")
+    row = signed_in.get_by_role("listitem").filter(has_text="What is a rainbow?").first
+    expect(row.locator(".tag")).to_have_text("done")
+    row.get_by_role("link", name="What is a rainbow?").click()
+    expect(signed_in).to_have_url(re.compile(r"/chat/[0-9a-f]+"))
+    expect(signed_in.locator("article.question")).to_contain_text("What is a rainbow?")
+
+
+def test_a_cut_connection_is_told_and_heals(signed_in: Page, context: BrowserContext) -> None:
+    ask(signed_in, "Tell me about the moon.")
+    context.set_offline(True)
+    expect(signed_in.get_by_role("status").filter(has_text="offline")).to_be_visible(timeout=60_000)
+    context.set_offline(False)
+    expect(signed_in.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
