@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
@@ -15,5 +16,5 @@ from django.conf import settings  # noqa: E402
 from aigc.lib.body_limit import BodyLimit  # noqa: E402
 from aigc.routing import websocket_application  # noqa: E402
 
-http_application = BodyLimit(django_application, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+http_application = BodyLimit(cast(Any, django_application), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 application = ProtocolTypeRouter({"http": http_application, "websocket": websocket_application})

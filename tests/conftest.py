@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import os
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import aiohttp
 import pytest
@@ -17,6 +18,15 @@ from tests.stack import Stack
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow starts first, so that two workers end together."""
     items.sort(key=lambda item: "processes" not in item.keywords)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where every part is installed, a skipped test has failed."""
+    report = yield
+    if report.skipped and os.environ.get("AIGC_TEST_FORBID_SKIPS"):
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ def celery_settings(redis_url: str, *, sweep_s: int) -> dict[str, Any]:
     return {
         "broker_url": redis_url,
         "accept_content": ["json"],
+        "timezone": "UTC",
         "task_ignore_result": True,
         "task_default_queue": "cpu",
         "task_create_missing_queues": True,

@@ -119,6 +119,8 @@ class Launcher:
             elif notice:
                 say(f"  {notice}")
             say(f"  Logs: {running.logs}   Ctrl-C stops everything.\n")
+            if self._options.preload:
+                running.preload_models()
         while not self._stop_asked and running.alive():
             running.show_warnings()
             if running.port_is_taken and time.monotonic() - began < PATIENCE_S:
@@ -143,7 +145,7 @@ class Running:
     def __init__(
         self, options: Options, folders: Folders, programs: list[Process], environ: Mapping[str, str]
     ) -> None:
-        self._folders = folders
+        self._folders, self._environ, self._root = folders, dict(environ), options.root
         self.complained = False
         self.port_is_taken = False
         config = write_supervisor_config(options, folders, programs)
@@ -192,6 +194,18 @@ class Running:
                     # Since our own look at the port, another program took it; its answers are not ours.
                     self.port_is_taken = True
                 say(f"{follower.name:>10} | {text}")
+
+    def preload_models(self) -> None:
+        """Have the workers load the default models, so that the first job need not wait; returns at once."""
+        with (self._folders.logs / "preload.log").open("wb") as log:
+            subprocess.Popen(
+                [sys.executable, "manage.py", "preload_models"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environ,
+                cwd=self._root,
+            )
 
     def complain(self, missing: str) -> None:
         """Say once that the start takes unusually long, with the end of the logs that may tell why."""

@@ -40,6 +40,7 @@ class Options:
     redis_server: str
     torch_backend: str
     drain_s: int
+    preload: bool
 
     @property
     def local_host(self) -> str:
@@ -76,6 +77,7 @@ def read_options(root: Path, environ: Mapping[str, str]) -> Options:
         redis_server=environ.get("AIGC_REDIS_SERVER") or "auto",
         torch_backend=environ.get("AIGC_TORCH_BACKEND") or "",
         drain_s=_number(environ, "AIGC_DRAIN_S", 5, 0, 600),
+        preload=_yes_or_no(environ, "AIGC_PRELOAD", default=True),
     )
 
 
@@ -107,6 +109,13 @@ def _number(environ: Mapping[str, str], name: str, default: int, least: int, mos
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise Trouble(f"{name}={text} must be a whole number from {least} to {most}.")
     return int(text)
+
+
+def _yes_or_no(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environ.get(name) or ("yes" if default else "no")
+    if text not in {"yes", "no"}:
+        raise Trouble(f"{name}={text} must be yes or no.")
+    return text == "yes"
 
 
 def _gpu_workers(text: str, slots: Mapping[str, int]) -> tuple[GpuWorker, ...]:

@@ -105,6 +105,10 @@ def processes(options: Options, redis_command: Sequence[str] | None) -> list[Pro
     return result
 
 
+# Above our own limit, so that a frame which is too large is answered instead of cutting the socket.
+FRAME_MAX_BYTES = "16777216"
+
+
 def _web(options: Options) -> tuple[str, ...]:
     where = ("--host", options.host, "--port", str(options.port))
     if options.asgi_server == "uvicorn":
@@ -114,7 +118,7 @@ def _web(options: Options) -> tuple[str, ...]:
             *where,
             "--no-access-log",
             "--ws-max-size",
-            "16777216",
+            FRAME_MAX_BYTES,
             *grace,
             "aigc.asgi:application",
         )
@@ -125,6 +129,10 @@ def _web(options: Options) -> tuple[str, ...]:
         "-p",
         str(options.port),
         "--no-server-name",
+        "--websocket-max-message-size",
+        FRAME_MAX_BYTES,
+        "--websocket-max-frame-size",
+        FRAME_MAX_BYTES,
         "aigc.asgi:application",
     )
 

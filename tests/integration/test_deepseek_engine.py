@@ -192,7 +192,7 @@ def test_a_repetition_penalty_makes_repeats_rarer(tiny: DeepSeekEngine) -> None:
     "wrong",
     [{"max_tokens": 0}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_k": -2}, {"repetition_penalty": 0.0}],
 )
-def test_a_senseless_parameter_is_named(tiny: DeepSeekEngine, wrong: dict[str, float]) -> None:
+def test_a_senseless_parameter_is_named(tiny: DeepSeekEngine, wrong: dict[str, Any]) -> None:
     error = ask(tiny, **wrong).error
     assert error.code == "bad_parameter"
     assert next(iter(wrong)) in error.message
@@ -301,7 +301,7 @@ def test_a_chat_too_long_for_the_cache_runs_all_the_same(
 @pytest.mark.parametrize("plain", [False, True], ids=["batched", "plain"])
 def test_a_stopped_chat_makes_at_most_one_more_token(tiny: DeepSeekEngine, plain: bool) -> None:
     stop = threading.Event()
-    wishes = {"temperature": 0.9, "seed": 1} if plain else {}
+    wishes: dict[str, Any] = {"temperature": 0.9, "seed": 1} if plain else {}
     chunks = tiny.generate([request(stopped=stop.is_set, max_tokens=4000, **wishes)])
     for _ in range(10):
         next(chunks)
@@ -331,7 +331,7 @@ def test_a_chat_stopped_before_it_began_makes_nothing(tiny: DeepSeekEngine) -> N
 
 @pytest.mark.parametrize("plain", [False, True], ids=["batched", "plain"])
 def test_an_abandoned_chat_ends(tiny: DeepSeekEngine, plain: bool) -> None:
-    wishes = {"temperature": 0.9, "seed": 1} if plain else {}
+    wishes: dict[str, Any] = {"temperature": 0.9, "seed": 1} if plain else {}
     chunks = tiny.generate([request(max_tokens=4000, **wishes)])
     next(chunks)
     chunks.close()  # type: ignore[attr-defined]  # it is a generator
@@ -350,7 +350,7 @@ def test_an_abandoned_chat_ends(tiny: DeepSeekEngine, plain: bool) -> None:
     ids=["greedy", "penalty", "seed"],
 )
 def test_a_resumed_answer_is_the_undisturbed_one_wherever_it_broke_off(
-    tiny: DeepSeekEngine, wishes: dict[str, float]
+    tiny: DeepSeekEngine, wishes: dict[str, Any]
 ) -> None:
     whole = ask(tiny, **wishes)
     # Every piece boundary is a place where a worker can die; first, some in the middle, last.

@@ -66,7 +66,11 @@ async def test_clients_that_vanish_leave_no_connection_and_no_memory(stack: Stac
     for _ in range(CLIENTS // 200):
         await vanish(ada, 200)
     await asyncio.sleep(8)  # a live reader without followers ends after its blocking read
-    files, connections, memory = open_files(stack, "web"), len(redis.client_list()), memory_bytes(stack, "web")
+    files, connections, memory = (
+        open_files(stack, "web"),
+        len(redis.client_list()),
+        memory_bytes(stack, "web"),
+    )
     assert files <= before[0] + 10
     assert connections <= before[1] + 5
     assert (memory - before[2]) / MB < 25

@@ -91,4 +91,4 @@ def test_a_retry_from_the_start_clears_and_one_from_here_keeps() -> None:
 def test_the_end_leaves_no_progress_and_no_place() -> None:
     snapshot = fold([Queued(3, 9.0), Started(1, "m"), Progress(1, 9), Preview("p"), Cancelled()])
     assert snapshot.status == "cancelled"
-    assert snapshot.progress is snapshot.preview is snapshot.position is None
+    assert (snapshot.progress, snapshot.preview, snapshot.position) == (None, None, None)

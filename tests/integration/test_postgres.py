@@ -1,0 +1,74 @@
+"""The same product on PostgreSQL, as in production."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+
+import aiohttp
+import psycopg
+import pytest
+
+from tests.client import Client, fold_frames
+from tests.stack import Stack
+
+SERVER = os.environ.get("AIGC_TEST_POSTGRES_URL", "")
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.postgres,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(not SERVER, reason="AIGC_TEST_POSTGRES_URL names no PostgreSQL server"),
+]
+
+SPEAK = {"text": "One sentence. Another one.", "language": "en"}
+
+
+@pytest.fixture(scope="module")
+def postgres_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    name = f"aigc_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = SERVER.rsplit("/", 1)[0] + f"/{name}"
+    stack = Stack(tmp_path_factory.mktemp("postgres"), {"AIGC_DATABASE_URL": url})
+    try:
+        stack.start_cpu()
+        stack.start_beat()
+        stack.start_gpu()
+        stack.start_web()
+        stack.wait_ready()
+        yield stack
+    finally:
+        stack.stop()
+        with psycopg.connect(SERVER, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def client(postgres_stack: Stack, http: aiohttp.ClientSession) -> Client:
+    return Client(http, postgres_stack.url(), postgres_stack.keys["ada"])
+
+
+async def test_a_job_runs_and_its_events_fold_to_what_was_stored(client: Client) -> None:
+    job_id = await client.submit("voice", SPEAK)
+    snapshot = fold_frames(await client.read_to_end(job_id))
+    job = await client.settled(job_id)
+    assert [artifact.as_json() for artifact in snapshot.artifacts] == job["result"]["artifacts"]
+
+
+async def test_parallel_posts_with_one_key_make_one_job(client: Client) -> None:
+    key = uuid.uuid4().hex
+    assert len(set(await asyncio.gather(*(client.submit("voice", SPEAK, key=key) for _ in range(20))))) == 1
+
+
+async def test_jobs_of_a_killed_worker_end_once(client: Client, postgres_stack: Stack) -> None:
+    jobs = [await client.submit("voice", {**SPEAK, "text": SPEAK["text"] * 100}) for _ in range(4)]
+    await asyncio.sleep(0.5)
+    postgres_stack.kill("gpu")
+    postgres_stack.restart("gpu")
+    for job_id in jobs:
+        assert (await client.settled(job_id, 60))["status"] == "succeeded"
+        ends = [frame["type"] for frame in await client.read_to_end(job_id)]
+        assert ends.count("finished") == 1
