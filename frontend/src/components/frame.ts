@@ -1,0 +1,5 @@
+/** What a page can ask of its StudioFrame. */
+export interface FramePanels {
+  closePhonePanel: () => void;
+  turnInspector: () => void;
+}

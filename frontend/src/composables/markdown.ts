@@ -1,0 +1,98 @@
+/** Markdown to safe HTML, block by block, so that a growing answer renders only its last block again. */
+
+import DOMPurify from "dompurify";
+import MarkdownIt from "markdown-it";
+import type Token from "markdown-it/lib/token.mjs";
+
+export type Block =
+  | { readonly key: number; readonly kind: "html"; readonly html: string }
+  | { readonly key: number; readonly kind: "code"; readonly language: string; readonly code: string };
+
+const ALIGNMENT = /text-align:(left|center|right)/;
+
+function createParser(): MarkdownIt {
+  const md = new MarkdownIt({ html: false, linkify: true });
+  // A picture in an answer would ask another server for it, and tell that server what was asked here.
+  md.disable("image");
+  md.core.ruler.push("no_inline_style", (state) => {
+    // The page's policy forbids style attributes, and markdown-it aligns table cells with them.
+    for (const token of state.tokens) {
+      const align = ALIGNMENT.exec(token.attrGet("style") ?? "")?.[1];
+      if (align === undefined) continue;
+      token.attrs = (token.attrs ?? []).filter(([name]) => name !== "style");
+      token.attrSet("class", `align-${align}`);
+    }
+  });
+  md.renderer.rules["link_open"] = (tokens, index, options, _env, self) => {
+    tokens[index]?.attrSet("target", "_blank");
+    tokens[index]?.attrSet("rel", "noopener noreferrer nofollow");
+    return self.renderToken(tokens, index, options);
+  };
+  return md;
+}
+
+const md = createParser();
+
+interface Group {
+  tokens: Token[];
+  /** The line after the block, counted in the parsed text. */
+  endLine: number;
+}
+
+function parseGroups(text: string): Group[] {
+  const groups: Group[] = [];
+  let open: Token[] = [];
+  for (const token of md.parse(text, {})) {
+    open.push(token);
+    if (token.level === 0 && token.nesting !== 1) {
+      groups.push({ tokens: open, endLine: Math.max(0, ...open.map((each) => each.map?.[1] ?? 0)) });
+      open = [];
+    }
+  }
+  return groups;
+}
+
+function render(group: Group, key: number): Block {
+  const [first] = group.tokens;
+  if (first !== undefined && (first.type === "fence" || first.type === "code_block")) {
+    return { key, kind: "code", language: first.info.trim().split(/\s+/)[0] ?? "", code: first.content };
+  }
+  const html = md.renderer.render(group.tokens, md.options, {});
+  return { key, kind: "html", html: DOMPurify.sanitize(html, { USE_PROFILES: { html: true }, ADD_ATTR: ["target"], FORBID_ATTR: ["style"] }) };
+}
+
+function offsetOfLine(text: string, line: number): number {
+  let offset = 0;
+  for (let i = 0; i < line && offset !== -1; i += 1) offset = text.indexOf("\n", offset) + 1 || -1;
+  return offset === -1 ? text.length : offset;
+}
+
+/**
+ * Renders a text that grows at its end.
+ *
+ * Of what markdown makes at the top level only the last block can still change (a paragraph may become a heading or
+ * a table, a list may get an item), so all before it are kept as they are.
+ */
+export class GrowingMarkdown {
+  private closed: Block[] = [];
+  private closedText = "";
+
+  /** The blocks of the text; those that did not change are the same objects as last time. */
+  update(text: string): Block[] {
+    if (!text.startsWith(this.closedText)) this.reset();
+    const tail = text.slice(this.closedText.length);
+    const groups = parseGroups(tail);
+    const last = groups.pop();
+    if (last === undefined) return this.closed;
+    const closing = groups.at(-1);
+    if (closing === undefined) return [...this.closed, render(last, this.closed.length)];
+    this.closed = [...this.closed, ...groups.map((group, i) => render(group, this.closed.length + i))];
+    this.closedText += tail.slice(0, offsetOfLine(tail, closing.endLine));
+    return [...this.closed, render(last, this.closed.length)];
+  }
+
+  private reset(): void {
+    this.closed = [];
+    this.closedText = "";
+  }
+}

@@ -1,0 +1,60 @@
+import { useEventListener, useResizeObserver } from "@vueuse/core";
+import { nextTick, ref, type Ref } from "vue";
+
+const NEAR_PX = 40;
+
+export interface UseStickToEnd {
+  /** Whether the view is at the end and follows it. */
+  following: Ref<boolean>;
+  toEnd: () => void;
+}
+
+/**
+ * Keep a scrolling element at its end while the reader is there.
+ *
+ * One scroll upward stops it and nothing moves any more; coming back to the end starts it again.
+ */
+export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HTMLElement | null>): UseStickToEnd {
+  const following = ref(true);
+  let lastTop = 0;
+
+  function jump(): void {
+    const element = scroller.value;
+    if (element === null) return;
+    element.scrollTop = element.scrollHeight;
+    lastTop = element.scrollTop;
+  }
+
+  useEventListener(
+    scroller,
+    "scroll",
+    () => {
+      const element = scroller.value;
+      if (element === null) return;
+      const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
+      if (element.scrollTop < lastTop - 1) following.value = atEnd && following.value && element.scrollTop >= lastTop - NEAR_PX;
+      else if (atEnd) following.value = true;
+      lastTop = element.scrollTop;
+    },
+    { passive: true },
+  );
+  useEventListener(
+    scroller,
+    "wheel",
+    (event: WheelEvent) => {
+      // Faster than the scroll event, which arrives after the next token has already pulled the view down.
+      if (event.deltaY < 0) following.value = false;
+    },
+    { passive: true },
+  );
+  useResizeObserver([scroller, content], () => {
+    if (following.value) jump();
+  });
+
+  function toEnd(): void {
+    following.value = true;
+    void nextTick(jump);
+  }
+
+  return { following, toEnd };
+}

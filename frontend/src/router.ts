@@ -1,0 +1,47 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+
+import { ApiError } from "@/api/http";
+import { useSession } from "@/composables/useSession";
+import type { en } from "@/i18n/en";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    title: keyof (typeof en)["pages"];
+    /** Reachable without signing in. */
+    open?: boolean;
+  }
+}
+
+const routes: RouteRecordRaw[] = [
+  { path: "/", redirect: "/chat" },
+  { path: "/sign-in", name: "sign-in", component: () => import("@/pages/SignInPage.vue"), meta: { title: "signIn", open: true } },
+  { path: "/welcome/:token?", name: "welcome", component: () => import("@/pages/WelcomePage.vue"), meta: { title: "welcome", open: true } },
+  { path: "/chat/:id?", name: "chat", component: () => import("@/pages/ChatPage.vue"), meta: { title: "chat" } },
+  { path: "/image", name: "image", component: () => import("@/pages/ImagePage.vue"), meta: { title: "image" } },
+  { path: "/voice", name: "voice", component: () => import("@/pages/VoicePage.vue"), meta: { title: "voice" } },
+  { path: "/jobs", name: "jobs", component: () => import("@/pages/JobsPage.vue"), meta: { title: "jobs" } },
+  { path: "/me", name: "me", component: () => import("@/pages/MePage.vue"), meta: { title: "me" } },
+  { path: "/:path(.*)*", name: "not-found", component: () => import("@/pages/NotFoundPage.vue"), meta: { title: "notFound", open: true } },
+];
+
+export const router = createRouter({ history: createWebHistory(), routes });
+
+router.beforeEach(async (to) => {
+  const session = useSession();
+  if (session.state === "unknown") {
+    try {
+      await session.load();
+    } catch (reason) {
+      // The server is away: App shows that instead of the page.
+      if (!(reason instanceof ApiError)) throw reason;
+      return true;
+    }
+  }
+  if (to.meta.open === true || session.user !== null) return true;
+  return { name: "sign-in", query: to.path === "/chat" ? {} : { next: to.fullPath } };
+});
+
+/** Where to go after signing in: a path of ours, never another site's. */
+export function nextPath(next: unknown): string {
+  return typeof next === "string" && /^\/(?![/\\])/.test(next) ? next : "/chat";
+}
