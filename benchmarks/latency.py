@@ -75,7 +75,7 @@ def rows_of(waits: dict[Shape, Waits], submits: int) -> list[Row]:
     direct = _percentile_ms(waits["openai"].first_s, 50, submits)
     rows = []
     for shape in ("rest", "websocket"):
-        wait = waits[shape]  # type: ignore[index]  # a Shape
+        wait = waits[shape]
         failed = "; ".join(sorted(set(wait.failures))[:3])
         started = _percentile_ms(wait.started_s, 99, submits)
         note = f"p50 {_percentile_ms(wait.started_s, 50, submits):.3g} ms, {submits} jobs; {failed}".rstrip(

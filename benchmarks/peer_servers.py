@@ -45,6 +45,7 @@ model_list:
   - model_name: {model}
     litellm_params: {{model: "openai/{model}", api_base: "{url}", api_key: none}}
 litellm_settings: {{telemetry: false, set_verbose: false}}
+general_settings: {{master_key: "{key}"}}
 """
 
 
@@ -92,7 +93,8 @@ def running_peers(folder: Path, upstream_url: str, *, people: int, wanted: bool 
 def _litellm(environment: PeerEnvironment, folder: Path, upstream_url: str, _people: int) -> Iterator[Peer]:
     port = free_port()
     config = folder / "litellm.yaml"
-    config.write_text(LITELLM_CONFIG.format(model=FAKE_MODEL, url=upstream_url))
+    key = f"sk-{secrets.token_hex(32)}"  # it does not start without one
+    config.write_text(LITELLM_CONFIG.format(model=FAKE_MODEL, url=upstream_url, key=key))
     command = [
         str(environment.command),
         *("--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"),
@@ -107,7 +109,7 @@ def _litellm(environment: PeerEnvironment, folder: Path, upstream_url: str, _peo
         within_s=START_S,
         env=env,
     ) as pid:
-        yield Peer(environment.name, environment.version(), f"{url}/v1", pid)
+        yield Peer(environment.name, environment.version(), f"{url}/v1", pid, key=key)
 
 
 @contextmanager

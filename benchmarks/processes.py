@@ -1,10 +1,14 @@
-"""CPU time and memory of processes, from /proc: what a run cost, by process."""
+"""CPU time and memory of processes, from /proc: what a run cost, by process.
+
+A process counts with its descendants, except this one: the servers that it started have names of their own.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +20,7 @@ SAMPLE_S = 0.25
 
 @dataclass(slots=True)
 class Cost:
-    """What one process, its descendants included, took between start and end of the sampling."""
+    """What one process took between start and end of the sampling."""
 
     cpu_s: float = 0.0
     peak_rss_mb: float = 0.0
@@ -58,12 +62,31 @@ def sampling(pids: Mapping[str, int]) -> Iterator[Sampling]:
 
 def cpu_s(pid: int) -> float:
     """User and system seconds of the process, its reaped children and its living descendants."""
+    if pid == os.getpid():
+        return time.process_time()
     return sum(_cpu_ticks(each) for each in family(pid)) / TICKS_PER_S
 
 
 def rss_mb(pid: int) -> float:
     """Resident megabytes of the process and its descendants; shared pages count in each."""
-    return sum(_resident_pages(each) for each in family(pid)) * PAGE_BYTES / 1e6
+    counted = [pid] if pid == os.getpid() else family(pid)
+    return sum(_resident_pages(each) for each in counted) * PAGE_BYTES / 1e6
+
+
+def wait_until_quiet(
+    pids: Mapping[str, int], *, below: float = 0.05, for_s: float = 1.0, timeout_s: float = 60.0
+) -> float:
+    """Wait until the processes together take less than `below` of a core for `for_s`, or the time is over.
+
+    Returns what they took last, in cores.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        before, since = sum(map(cpu_s, pids.values())), time.monotonic()
+        time.sleep(for_s)
+        taken = (sum(map(cpu_s, pids.values())) - before) / (time.monotonic() - since)
+        if taken < below or time.monotonic() > deadline:
+            return taken
 
 
 def family(pid: int) -> list[int]:

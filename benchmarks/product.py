@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import rss_mb
+from benchmarks.processes import rss_mb, wait_until_quiet
 from benchmarks.report import ROOT
 from benchmarks.servers import free_port, serving
 from deploy.local import readiness
@@ -24,7 +24,8 @@ from deploy.local.running import pid_of
 EMAIL = "bench@example.org"
 FAKE_MODEL = "fake-50x400"
 READY_S = 180.0
-SETTLE_S = 3.0
+# All together; ready comes before workers have imported their libraries.
+QUIET_CORES, QUIET_S = 0.1, 4.0
 # What somebody may want to compare; every other setting of theirs would make another product of it.
 KEPT_SETTINGS = (
     "AIGC_ASGI_SERVER",
@@ -56,6 +57,7 @@ class Product:
     env: dict[str, str] = field(repr=False)
     key: str = field(default="", repr=False)
     idle_web_mb: float = 0.0
+    idle_cores: float = 0.0
 
     def pids(self) -> dict[str, int]:
         """The process ids by name, as they are now."""
@@ -63,7 +65,7 @@ class Product:
         return {name: pid for name, pid in found.items() if pid is not None and name != SUPERVISOR}
 
     def kill_redis(self) -> float:
-        """kill -9 Redis; the seconds until the supervisor has brought it back."""
+        """kill -9 Redis; the seconds until the supervisor has started it again."""
         before = self.pids()["redis"]
         os.kill(before, signal.SIGKILL)
         killed = time.monotonic()
@@ -107,7 +109,7 @@ def running_product(folder: Path, upstream_url: str) -> Iterator[Product]:
         env=product.env,
         stop_signal=signal.SIGINT,
     ):
-        time.sleep(SETTLE_S)
+        product.idle_cores = wait_until_quiet(product.pids(), below=QUIET_CORES, for_s=QUIET_S)
         product.idle_web_mb = rss_mb(product.pids()["web"])
         product.manage("shell", "-v", "0", "-c", ADD_MODEL.format(id=FAKE_MODEL, source=upstream_url))
         product.key = product.manage("create_api_key", EMAIL, "--name", "bench").split()[-1]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from typing_extensions import override
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 Verdict = Literal["reached", "MISSED", "not measured", ""]
@@ -29,6 +31,7 @@ class Bar:
         """Whether the value is on the right side; a value that is not a number is on neither."""
         return value <= self.limit if self.at_most else value >= self.limit
 
+    @override
     def __str__(self) -> str:
         return f"{'≤' if self.at_most else '≥'} {self.limit:g}"
 

@@ -13,6 +13,8 @@ class Sizes:
     tokens: int  # of each stream, at 50 a second
     rounds: int
     sse: tuple[int, ...]  # streams at once
+    peers_at: int  # of those, where LiteLLM and Open WebUI are asked too
+    pass_through_at: int  # and Open WebUI once more
     websocket: tuple[int, ...]
     restart_streams: int
     memory_streams: int
@@ -32,6 +34,8 @@ FULL = Sizes(
     tokens=300,
     rounds=3,
     sse=(25, 100, 200, 400),
+    peers_at=100,
+    pass_through_at=200,
     websocket=(60, 150),
     restart_streams=100,
     memory_streams=200,
@@ -50,6 +54,8 @@ QUICK = Sizes(
     tokens=100,
     rounds=1,
     sse=(25, 100, 200, 400),
+    peers_at=100,
+    pass_through_at=200,
     websocket=(60, 150),
     restart_streams=50,
     memory_streams=200,
@@ -69,6 +75,8 @@ SMOKE = Sizes(
     tokens=20,
     rounds=1,
     sse=(10,),
+    peers_at=10,
+    pass_through_at=10,
     websocket=(5,),
     restart_streams=10,
     memory_streams=10,

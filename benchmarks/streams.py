@@ -22,6 +22,7 @@ OURS, DIRECT, LITELLM, OPEN_WEBUI = "ours", "direct", "litellm", "open-webui"
 # Not the contestant's own: in brackets, so that they are left out of its sum.
 UPSTREAM, CLIENT = "(upstream)", "(client)"
 STREAMS_A_SECOND = 200
+WARM_UP_STREAMS, WARM_UP_TOKENS = 5, 10
 SSE_DELAY_MS = {25: 10.0, 100: 15.0, 400: 80.0}
 WEB_IDLE_MB, WEB_BUSY_MB = 130.0, 200.0
 NONE_LOST = Bar(0)
@@ -60,6 +61,7 @@ class Field:
     def __init__(self, product: Product, upstream: tuple[str, int], peers: Peers) -> None:
         self._product, self._peers = product, peers
         self._upstream_url, self._upstream_pid = upstream
+        self._warm: set[tuple[str, Shape]] = set()
 
     def ours(self, shape: Shape) -> Contestant:
         """The product."""
@@ -72,7 +74,7 @@ class Field:
     def litellm(self) -> list[Contestant]:
         """LiteLLM's proxy, if it runs."""
         return [
-            Contestant(LITELLM, "openai", peer.url, _one(LITELLM, peer.pid))
+            Contestant(LITELLM, "openai", peer.url, _one(LITELLM, peer.pid), key=peer.key)
             for name, peer in self._peers.running.items()
             if name == LITELLM
         ]
@@ -100,9 +102,17 @@ class Field:
         """What to sample while it is asked."""
         return {**contestant.pids(), UPSTREAM: self._upstream_pid, CLIENT: os.getpid()}
 
+    def warm_up(self, contestant: Contestant) -> None:
+        """Have it load what it loads on first use; done once for each contestant and shape."""
+        if (contestant.name, contestant.shape) not in self._warm:
+            self._warm.add((contestant.name, contestant.shape))
+            run(contestant.load(WARM_UP_STREAMS, WARM_UP_TOKENS))
+
     def compare(self, contestants: Sequence[Contestant], streams: int, sizes: Sizes) -> Runs:
         """Ask everybody in turn, round by round, each round beginning with another one."""
         runs: Runs = {contestant.name: [] for contestant in contestants}
+        for contestant in contestants:
+            self.warm_up(contestant)
         for number in range(sizes.rounds):
             start = number % len(contestants)
             for contestant in (*contestants[start:], *contestants[:start]):
@@ -136,10 +146,11 @@ def lost_and_repeated(runs: Iterable[Figures]) -> int:
 
 def cpu_note(runs: Sequence[Figures]) -> str:
     """CPU by process, such as `web 2.1, redis 0.8`."""
-    return ", ".join(
-        f"{name} {middle(runs, lambda each, name=name: each.cpu_s_per_100k.get(name, math.nan)):.3g}"
-        for name in runs[0].cpu_s_per_100k
-    )
+
+    def of(name: str) -> float:
+        return middle(runs, lambda each: each.cpu_s_per_100k.get(name, math.nan))
+
+    return ", ".join(f"{name} {of(name):.3g}" for name in runs[0].cpu_s_per_100k)
 
 
 def failures_note(runs: Iterable[Figures]) -> str:
@@ -148,8 +159,8 @@ def failures_note(runs: Iterable[Figures]) -> str:
     return "; ".join(failures[:3])
 
 
-def _against(
-    what: str, runs: Runs, peer: str, value: Callable[[Figures], float], bar: float, why: str
+def against(
+    what: str, runs: Runs, peer: str, value: Callable[[Figures], float], *, bar: float, why: str
 ) -> Row:
     """Ours for each of the peer's, both in the note."""
     name = f"{what}, against {peer}"
@@ -170,27 +181,29 @@ def server_sent_events(everybody: Field, sizes: Sizes, raw: dict[str, object]) -
     rows: list[Row] = []
     for streams in sizes.sse:
         contestants = [everybody.ours("rest"), everybody.direct()]
-        if streams == 100:
-            contestants += [*everybody.litellm(), *everybody.open_webui("openai")]
-        if streams == 200:
+        if streams == sizes.peers_at:
+            contestants += everybody.litellm()
+        if streams in (sizes.peers_at, sizes.pass_through_at):
             contestants += everybody.open_webui("openai")
         runs = everybody.compare(contestants, streams, sizes)
         raw[f"sse {streams}"] = runs
-        rows += _sse_rows(runs, streams, everybody)
+        rows += _sse_rows(runs, streams, everybody, sizes)
     return rows
 
 
-def _sse_rows(runs: Runs, streams: int, everybody: Field) -> list[Row]:
+def _sse_rows(runs: Runs, streams: int, everybody: Field, sizes: Sizes) -> list[Row]:
     where = f"SSE, {streams} streams"
     bar = SSE_DELAY_MS.get(streams)
     rows = _delay_and_loss(runs, where, Bar(bar) if bar else None)
-    if streams == 100:
+    if streams == sizes.peers_at:
         why = everybody.why_not(LITELLM)
-        rows.append(_against(f"{where}: CPU", runs, LITELLM, own_cpu, 0.2, why))
+        rows.append(against(f"{where}: CPU", runs, LITELLM, own_cpu, bar=0.2, why=why))
         why = everybody.why_not(OPEN_WEBUI)
-        rows.append(_against(f"{where}: first token p50", runs, OPEN_WEBUI, _first, 0.15, why))
-    if streams == 200:
-        rows.append(_against(f"{where}: CPU", runs, OPEN_WEBUI, own_cpu, 0.8, everybody.why_not(OPEN_WEBUI)))
+        rows.append(against(f"{where}: first token p50", runs, OPEN_WEBUI, _first, bar=0.15, why=why))
+    if streams == sizes.pass_through_at:
+        rows.append(
+            against(f"{where}: CPU", runs, OPEN_WEBUI, own_cpu, bar=0.8, why=everybody.why_not(OPEN_WEBUI))
+        )
     return rows
 
 
@@ -231,7 +244,7 @@ def websocket(everybody: Field, sizes: Sizes, raw: dict[str, object]) -> list[Ro
         rows += _delay_and_loss(runs, where, None)
         rows.append(Row(f"{where}: bytes per token", middle(runs[OURS], _bytes), "B"))
         rows += [
-            _against(f"{where}: {what}", runs, OPEN_WEBUI, value, bar, why)
+            against(f"{where}: {what}", runs, OPEN_WEBUI, value, bar=bar, why=why)
             for what, value, bar in (
                 ("CPU", own_cpu, 0.4),
                 ("first token p50", _first, 0.05),
@@ -246,14 +259,16 @@ def redis_restart(everybody: Field, product: Product, sizes: Sizes, raw: dict[st
     """kill -9 Redis in the middle of the streams; the supervisor brings it back."""
     rows = []
     for shape in ("rest", "websocket"):
-        load = everybody.ours(shape).load(sizes.restart_streams, sizes.tokens)  # type: ignore[arg-type]  # a Shape
+        contestant = everybody.ours(shape)
+        everybody.warm_up(contestant)
+        load = contestant.load(sizes.restart_streams, sizes.tokens)
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(run, load)
             time.sleep(load.ramp_s + sizes.tokens / 50 / 3)
             away_s = product.kill_redis()
             figures = running.result()
         raw[f"redis restart {shape}"] = figures
-        note = f"Redis was away {away_s:.2f} s; longest delay {figures.delay_max_ms:.0f} ms"
+        note = f"Redis started again after {away_s:.2f} s; longest delay {figures.delay_max_ms:.0f} ms"
         if failures := failures_note([figures]):
             note += f"; failed: {failures}"
         what = f"kill -9 of Redis under {load.streams} streams ({shape}): tokens lost or repeated"
@@ -264,11 +279,13 @@ def redis_restart(everybody: Field, product: Product, sizes: Sizes, raw: dict[st
 def memory(everybody: Field, product: Product, sizes: Sizes, raw: dict[str, object]) -> list[Row]:
     """The web process after its start, and at its largest under streams."""
     contestant = everybody.ours("rest")
+    everybody.warm_up(contestant)
     figures = run(contestant.load(sizes.memory_streams, sizes.tokens), everybody.pids(contestant))
     raw["memory"] = figures
     note = ", ".join(f"{name} {size:.0f}" for name, size in figures.peak_rss_mb.items())
     busy = figures.peak_rss_mb["web"]
     return [
         Row("web process: memory when idle", product.idle_web_mb, "MB", Bar(WEB_IDLE_MB)),
+        Row("all processes: cores when idle", product.idle_cores, "cores"),
         Row(f"web process: memory with {sizes.memory_streams} streams", busy, "MB", Bar(WEB_BUSY_MB), note),
     ]

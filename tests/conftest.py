@@ -12,7 +12,7 @@ from redis import Redis
 from deploy.local.redis_server import RedisServer
 from tests import environment
 from tests.client import Client
-from tests.stack import Stack
+from tests.stack import PASSWORD, PEOPLE, Stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,3 +78,15 @@ def grace(stack: Stack, http: aiohttp.ClientSession) -> Client:
 def stranger(stack: Stack, http: aiohttp.ClientSession) -> Client:
     """Nobody who is signed in."""
     return Client(http, stack.url(), None)
+
+
+@pytest.fixture
+def studio(stack: Stack) -> str:
+    """The base URL of the running product, its page built."""
+    return stack.url()
+
+
+@pytest.fixture
+def studio_admin() -> tuple[str, str]:
+    """Email and password of somebody who may use the studio."""
+    return PEOPLE[0], PASSWORD
