@@ -44,4 +44,4 @@ bench: setup ## Measure against the bars of docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-peers: setup ## Make the environments of the peers that `make bench` compares with
-	$(BIN)/python -m benchmarks peers $(ARGS)
+	$(BIN)/python -m benchmarks.peers $(ARGS)
