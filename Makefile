@@ -19,7 +19,7 @@ setup: ## Make .venv with everything that tests and checks need, and build the p
 	@$(SETUP) setup dev
 
 test: setup test-page ## Run the whole suite (TESTS=path, TEST_WORKERS=2, ARGS="-k name")
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS)
 
 test-page: setup ## Run the page's own unit tests
 	@$(SETUP) npm test

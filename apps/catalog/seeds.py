@@ -61,6 +61,7 @@ SEEDS: tuple[Seed, ...] = (
     Seed(
         "demo-image", "Image", Medium.IMAGE, Engine.SDXL, "demo:image",
         notes="Runs anywhere. Enable SDXL for real pictures.",
+        options={"default_width": 128, "default_height": 128, "default_steps": 20},
         enabled=True, is_default=True, demo_name="image",
     ),
     Seed(

@@ -6,18 +6,15 @@ import hashlib
 import io
 import mimetypes
 import uuid
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from PIL import Image, UnidentifiedImageError
 
 from aigc.lib.errors import AppError, ErrorCode
-from aigc.lib.ranges import file_response
 from apps.jobs import models
 from apps.jobs.events import Artifact
 from apps.jobs.stream import job_log
@@ -47,11 +44,6 @@ def store_artifact(job: models.Job, artifact: Artifact) -> models.Artifact:
         sha256=digest,
         file=_store("artifacts", digest, artifact.media_type, data),
     )
-
-
-def read_unstored(job_id: str, bytes_id: str) -> bytes | None:
-    """The bytes while they are still with the worker."""
-    return job_log().get_bytes(job_id, bytes_id)
 
 
 def open_stored(name: str) -> BinaryIO:
@@ -112,12 +104,34 @@ def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
     return default_storage.save(name, ContentFile(data))
 
 
-def unstored_response(request: HttpRequest, job_id: str, bytes_id: str) -> HttpResponseBase:
-    """A file that is still in Redis. Raises AppError `not_found` when it has expired."""
-    data = read_unstored(job_id, bytes_id)
-    if data is None:
+class OpenFile(NamedTuple):
+    """A file to serve; `size` in bytes."""
+
+    file: BinaryIO
+    size: int
+    media_type: str
+
+
+def open_artifact(job_id: uuid.UUID, artifact_id: uuid.UUID) -> OpenFile:
+    """The artifact from wherever it is. Raises AppError `not_found` when it has expired or never was.
+
+    Storage is asked again after Redis: the job may have been settled between the two.
+    """
+    opened = _open_stored(job_id, artifact_id) or _open_unstored(job_id, artifact_id)
+    opened = opened or _open_stored(job_id, artifact_id)
+    if opened is None:
         raise AppError(ErrorCode.NOT_FOUND, "This file is not there, or no longer.")
-    return file_response(request, io.BytesIO(data), len(data), _media_type(data))
+    return opened
+
+
+def _open_stored(job_id: uuid.UUID, artifact_id: uuid.UUID) -> OpenFile | None:
+    stored = models.Artifact.objects.filter(job_id=job_id, pk=artifact_id).first()
+    return None if stored is None else OpenFile(open_stored(stored.file), stored.size, stored.media_type)
+
+
+def _open_unstored(job_id: uuid.UUID, artifact_id: uuid.UUID) -> OpenFile | None:
+    data = job_log().get_bytes(str(job_id), artifact_id.hex)
+    return None if data is None else OpenFile(io.BytesIO(data), len(data), _media_type(data))
 
 
 def _media_type(data: bytes) -> str:

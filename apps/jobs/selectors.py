@@ -18,7 +18,7 @@ from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
 from apps.jobs.dispatch import read_workers
 from apps.jobs.events import BEGINNING, TERMINAL_TYPES, EventId, Retry, events_of_result, fold, result_of
-from apps.jobs.models import Artifact, Job, Upload
+from apps.jobs.models import Job, Upload
 from apps.jobs.states import UNFINISHED, Status
 from apps.jobs.stream import LogEntry, follow_log, job_log
 
@@ -97,12 +97,6 @@ def list_jobs_for(actor: Actor, *, kind: str = "", statuses: list[str] | None = 
     if statuses:
         jobs = jobs.filter(status__in=statuses)
     return jobs.order_by("-created_at")
-
-
-def get_artifact_for(actor: Actor, job_id: str, artifact_id: str) -> tuple[Job, Artifact | None]:
-    """The job and its stored file; None while the file is still with the worker."""
-    job = get_job_for(actor, job_id)
-    return job, Artifact.objects.filter(job=job, pk=parse_id(artifact_id)).first()
 
 
 def get_upload_for(actor: Actor, upload_id: str) -> Upload:

@@ -94,7 +94,7 @@ def submit_job(
         with transaction.atomic():
             job.save(force_insert=True)
             _audit(actor, Action.JOB_SUBMITTED, job)
-            transaction.on_commit(lambda: _announce_and_send(job))
+            transaction.on_commit(lambda: _send_and_announce(job))
     except IntegrityError:
         if first := _first_with_key(actor, idempotency_key, digest):
             return first
@@ -250,7 +250,7 @@ def _next_attempt(job: Job, *, from_start: bool) -> None:
         settle(job.pk)
     elif answer == "ok" and lost < MAX_ATTEMPTS:
         _mark_queued(job, lost + 1)
-        _send(job)
+        _send_again(job)
     elif answer in ("ok", "ended"):
         settle(job.pk)
 
@@ -258,36 +258,40 @@ def _next_attempt(job: Job, *, from_start: bool) -> None:
 def _send_if_lost(job: Job, waiting: Waiting) -> None:
     if job.sent_at is None or (job.sent_at < timezone.now() - LOST_MESSAGE_AFTER and not waiting.has(job)):
         logger.info("message_lost", job=str(job.pk), attempt=job.attempt)
-        _send(job)
+        _send_again(job)
 
 
-def _announce_and_send(job: Job) -> None:
-    """After the commit: what fails here is mended by the sweep, so the caller has its job in any case."""
+def _send_and_announce(job: Job) -> None:
+    """After the commit: what fails here is mended by the sweep, so the caller has its job in any case.
+
+    The message goes first: where a worker is free the job starts at once, and there is no place to tell.
+    """
+    _send(job)
     try:
         place = place_of(job)
         job_log().note(str(job.pk), job.attempt, Queued(position=place.position, eta_s=place.eta_s))
     except RedisError as error:
         logger.warning("place_untold", job=str(job.pk), error=str(error))
-        return
+
+
+def _send_again(job: Job) -> None:
+    Job.objects.filter(pk=job.pk, status__in=UNFINISHED).update(sent_at=timezone.now())
     _send(job)
 
 
 def _send(job: Job) -> None:
     try:
-        attachments = files.hand_over_attachments(job)
         send_job(
             job_id=str(job.pk),
             attempt=job.attempt,
             kind=job.kind,
             spec=job.spec,
             params=job.input,
-            attachments=attachments,
+            attachments=files.hand_over_attachments(job),
             priority=job.priority,
         )
     except (RedisError, OperationalError) as error:
         logger.warning("message_unsent", job=str(job.pk), error=str(error))
-        return
-    Job.objects.filter(pk=job.pk, status__in=UNFINISHED).update(sent_at=timezone.now())
 
 
 def _mark_running(job_id: uuid.UUID, attempt: int) -> None:

@@ -154,11 +154,8 @@ async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
 @csrf_exempt
 def artifact(request: HttpRequest, job_id: str, artifact_id: str) -> HttpResponseBase:
     """A file that the job made: from storage, or from the worker's hands while it is on its way there."""
-    job, stored = selectors.get_artifact_for(authenticate_request(request), job_id, artifact_id)
-    if stored is not None:
-        response = file_response(request, files.open_stored(stored.file), stored.size, stored.media_type)
-    else:
-        response = files.unstored_response(request, str(job.pk), artifact_id)
+    job = selectors.get_job_for(authenticate_request(request), job_id)
+    response = file_response(request, *files.open_artifact(job.pk, selectors.parse_id(artifact_id)))
     response["Cache-Control"] = "private, max-age=86400"
     response["X-Content-Type-Options"] = "nosniff"
     return response

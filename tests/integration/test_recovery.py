@@ -60,7 +60,7 @@ async def test_a_killed_worker_costs_the_reader_no_token_and_repeats_none(
 
 
 async def test_a_lost_lease_is_taken_back_within_15_s(stack: Stack, ada: Client) -> None:
-    job_id = await ada.submit("chat", {**ASK, "max_tokens": 4000})
+    job_id = await ada.submit("chat", {**ASK, "max_tokens": 1500})
     killed_at = 0.0
     async for frame in ada.events(job_id):
         if frame["type"] == "delta" and not killed_at:
@@ -70,7 +70,7 @@ async def test_a_lost_lease_is_taken_back_within_15_s(stack: Stack, ada: Client)
             break
     assert time.monotonic() - killed_at < 15
     stack.restart("gpu")
-    assert (await ada.settled(job_id))["status"] == "succeeded"
+    assert (await ada.settled(job_id, 120))["status"] == "succeeded"
 
 
 async def test_a_stopped_worker_that_wakes_up_cannot_write_into_the_next_attempt(
@@ -158,7 +158,7 @@ async def test_whatever_is_killed_under_load_every_job_ends_once(
 
 async def test_a_worker_that_is_told_to_end_hands_its_job_back(stack: Stack, ada: Client) -> None:
     whole = await undisturbed(ada)
-    params = {**ASK, "max_tokens": 3000}
+    params = {**ASK, "max_tokens": 2000}
     job_id = await ada.submit("chat", params)
     async for frame in ada.events(job_id):
         if frame["type"] == "delta":
@@ -167,6 +167,6 @@ async def test_a_worker_that_is_told_to_end_hands_its_job_back(stack: Stack, ada
     assert await asyncio.to_thread(stack.terminate, "gpu") == 0
     assert time.monotonic() - asked_at < 10
     stack.restart("gpu")
-    job = await ada.settled(job_id)
+    job = await ada.settled(job_id, 120)
     assert job["status"] == "succeeded"
-    assert job["result"]["text"].startswith(whole["result"]["text"][:50])
+    assert job["result"]["text"].startswith(whole["result"]["text"])
