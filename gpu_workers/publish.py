@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from typing import NamedTuple
 
 import structlog
@@ -23,8 +22,9 @@ from gpu_workers.contract.job_log import Appended, JobLog, LiveEntry, LogEntry
 logger = structlog.get_logger(__name__)
 
 RETAIN_S = 10.0  # longer than `appendfsync everysec` can lose
-TICK_S, BUSY_TICK_S, OVERLOAD_TICK_S = 0.001, 0.020, 0.050
-BUSY_JOBS = 150
+# Each live job adds 0.1 ms to the pause after a flush: 1 ms up to 10 jobs, 10 ms at 100, 20 ms from 200 on. A flush has
+# a fixed price, in this process, in Redis and in every web process, so many streams share one.
+TICK_S, TICK_PER_JOB_S, LONGEST_TICK_S, OVERLOAD_TICK_S = 0.001, 0.0001, 0.020, 0.050
 REDIS_PAUSE_S = 0.2
 PASSING_ERRORS = ("OOM", "LOADING", "READONLY", "MISCONF", "TRYAGAIN", "CLUSTERDOWN")
 UNSENT_LIVE_MAX = 10_000  # followers that miss live events read the log, so dropping the oldest is safe
@@ -48,7 +48,7 @@ class Outbox:
         self.ended = threading.Event()  # the terminal event is in the log, or the attempt is lost
         self.lost = threading.Event()  # the log refuses this attempt: somebody else goes on
         self._pending: list[Event] = []
-        self._numbered: deque[Numbered] = deque()
+        self._numbered: list[Numbered] = []  # without a gap, so an event is found by its number
         self._number = self._accepted = number
 
     def put(self, event: Event) -> None:
@@ -70,18 +70,15 @@ class Outbox:
 
     def unaccepted(self) -> list[Numbered]:
         """What the log does not have yet."""
-        return [event for event in self._numbered if event.number > self._accepted]
+        if not self._numbered:
+            return []
+        return self._numbered[max(0, self._accepted + 1 - self._numbered[0].number) :]
 
     def take_answer(self, answer: Appended, sent: list[Numbered], now: float) -> bool:
         """Note what the log said; True when these events are in it."""
         if answer.answer == "ok":
             self._accepted = answer.number
-            while (
-                self._numbered
-                and self._numbered[0].number <= self._accepted
-                and now - self._numbered[0].made_at > RETAIN_S
-            ):
-                self._numbered.popleft()
+            self._forget(now)
             if sent[-1].terminal:
                 self.ended.set()
             return True
@@ -91,6 +88,14 @@ class Outbox:
             return False
         self.give_up()
         return False
+
+    def _forget(self, now: float) -> None:
+        """Drop what no crash of Redis can take back any more, some at a time."""
+        if now - self._numbered[0].made_at > 2 * RETAIN_S:
+            old = sum(
+                now - event.made_at > RETAIN_S and event.number <= self._accepted for event in self._numbered
+            )
+            del self._numbered[:old]
 
     def give_up(self) -> None:
         """The attempt is no longer ours."""
@@ -224,6 +229,6 @@ def _joined(first: str | None, second: str | None) -> str | None:
 
 
 def _tick(live_jobs: int, flush_s: float) -> float:
-    if live_jobs < BUSY_JOBS:
-        return TICK_S
-    return BUSY_TICK_S if flush_s < BUSY_TICK_S else OVERLOAD_TICK_S
+    if flush_s > LONGEST_TICK_S:
+        return OVERLOAD_TICK_S
+    return min(max(TICK_S, live_jobs * TICK_PER_JOB_S), LONGEST_TICK_S)

@@ -11,6 +11,8 @@ import environ  # type: ignore[import-untyped]  # ships no types
 from aigc.lib.env import Environment
 
 BUSY_TIMEOUT_S = 20
+# Opening SQLite costs Django some milliseconds; threads of a pool keep theirs.
+KEPT_S = 300
 # WAL lets readers go on while one process writes; NORMAL loses nothing when a process is killed, only the
 # last commits when the machine itself loses power, for a third of the cost of FULL.
 SQLITE_PRAGMAS = f"""
@@ -51,6 +53,7 @@ def sqlite(path: str) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
+        "CONN_MAX_AGE": KEPT_S,
         "OPTIONS": {
             "timeout": BUSY_TIMEOUT_S,
             # A transaction that reads and then writes would fail at once where another one wrote in between;

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from pydantic import ValidationError
 
 from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.in_pool import in_pool
 from apps.accounts.actors import Actor
 from apps.accounts.authentication import authenticate_request
 from apps.chat.serializers import ChatRequest
@@ -27,12 +27,12 @@ async def chat(request: HttpRequest) -> HttpResponseBase:
     """Ask once: the finished job as JSON, or with `"stream": true` its events as SSE."""
     if request.method != "POST":
         raise AppError(ErrorCode.METHOD_NOT_ALLOWED, "Ask with POST.")
-    asked, job = await sync_to_async(_submit)(request)
+    asked, job = await in_pool(_submit)(request)
     if asked.stream:
         return event_stream(job, BEGINNING)
     async for _batch in selectors.follow(job):
         pass
-    return JsonResponse(await sync_to_async(_finished_view)(job))
+    return JsonResponse(await in_pool(_finished_view)(job))
 
 
 def _submit(request: HttpRequest) -> tuple[ChatRequest, Job]:

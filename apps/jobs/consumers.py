@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from typing_extensions import override
 
 from aigc.lib.errors import AppError, ErrorCode, NotSignedIn
+from aigc.lib.in_pool import in_pool
 from apps.accounts.actors import Actor
 from apps.accounts.authentication import actor_of_session
 from apps.accounts.services import authenticate_bearer
@@ -62,12 +62,12 @@ class JobsConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         protocol = next((p for p in self.scope["subprotocols"] if p.startswith(BEARER_PREFIX)), None)
         if protocol is not None:
-            self._actor = await _in_thread(authenticate_bearer, protocol.removeprefix(BEARER_PREFIX))
+            self._actor = await in_pool(authenticate_bearer)(protocol.removeprefix(BEARER_PREFIX))
         elif self.scope["cookies"].get(settings.SESSION_COOKIE_NAME):
             if not _is_own_origin(self.scope):
                 await self.close(FOREIGN_ORIGIN)
                 return
-            self._actor = await _in_thread(actor_of_session, self.scope["session"])
+            self._actor = await in_pool(actor_of_session)(self.scope["session"])
         elif not _is_own_origin(self.scope, missing=True):
             await self.close(FOREIGN_ORIGIN)
             return
@@ -96,11 +96,10 @@ class JobsConsumer(AsyncWebsocketConsumer):
             if op == "auth":
                 await self._sign_in(frame)
                 return
-            if self._actor is None:
-                raise NotSignedIn
             if op not in self._ops:
                 known = ", ".join(self._ops)
                 raise AppError(ErrorCode.BAD_REQUEST, f"op: {op[:50]!r} is not one of {known}.", field="op")
+            self._signed_in()
             await self._ops[op](frame)
         except AppError as error:
             await self._send_error(error, ref)
@@ -109,10 +108,15 @@ class JobsConsumer(AsyncWebsocketConsumer):
             message = "Something broke on our side; the operator finds the reason in the log."
             await self._send_error(AppError(ErrorCode.INTERNAL, message), ref)
 
+    def _signed_in(self) -> Actor:
+        if self._actor is None:
+            raise NotSignedIn
+        return self._actor
+
     # --- the operations
 
     async def _sign_in(self, frame: dict[str, Any]) -> None:
-        actor = await _in_thread(authenticate_bearer, _text(frame, "token"))
+        actor = await in_pool(authenticate_bearer)(_text(frame, "token"))
         if actor is None:
             raise NotSignedIn
         self._actor = actor
@@ -130,9 +134,8 @@ class JobsConsumer(AsyncWebsocketConsumer):
         if priority not in Tier.values:
             message = f"priority: {priority[:50]!r} is not one of {', '.join(Tier.values)}."
             raise AppError(ErrorCode.BAD_REQUEST, message, field="priority")
-        job = await _in_thread(
-            services.submit_job,
-            actor=self._actor,
+        job = await in_pool(services.submit_job)(
+            actor=self._signed_in(),
             kind=_text(frame, "kind"),
             params=params,
             model=_text(frame, "model", "") or None,
@@ -151,7 +154,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             raise AppError(
                 ErrorCode.BAD_REQUEST, f"after: {after[:50]!r} is not an event id.", field="after"
             ) from error
-        job = await _in_thread(selectors.get_job_for, self._actor, _text(frame, "job"))
+        job = await in_pool(selectors.get_job_for)(self._signed_in(), _text(frame, "job"))
         self._start_following(job, after_id)
 
     async def _unfollow(self, frame: dict[str, Any]) -> None:
@@ -160,7 +163,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             task.cancel()
 
     async def _cancel(self, frame: dict[str, Any]) -> None:
-        job = await _in_thread(services.cancel_job, actor=self._actor, job_id=_text(frame, "job"))
+        job = await in_pool(services.cancel_job)(actor=self._signed_in(), job_id=_text(frame, "job"))
         await self._send(
             {"op": "cancelling", "ref": frame.get("ref"), "job": str(job.pk), "status": job.status}
         )
@@ -207,11 +210,6 @@ class JobsConsumer(AsyncWebsocketConsumer):
 
     async def _send_error(self, error: AppError, ref: Any) -> None:
         await self._send({"op": "error", "ref": ref, **error.as_json()["error"]})
-
-
-async def _in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    # Not thread-sensitive: sockets must not wait for one another in one thread.
-    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
 
 def _parse(text: str | None) -> dict[str, Any]:

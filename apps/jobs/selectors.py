@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
-from channels.db import database_sync_to_async
 from django.db.models import Avg, F, Q, QuerySet
 from redis.exceptions import RedisError
 
 from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.in_pool import in_pool
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
 from apps.jobs.dispatch import read_workers
@@ -124,6 +125,12 @@ def place_of(job: Job) -> Place:
     return Line.measure(job.kind).place(ahead + 1)
 
 
+LINE_KNOWN_S = (
+    1.0  # heartbeats come every two seconds: asking for each of a burst of submits tells nothing new
+)
+_lines: dict[str, tuple[float, Line]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What a medium's line moves by: free and all slots of its workers, and the measured seconds of a job."""
@@ -134,7 +141,15 @@ class Line:
 
     @classmethod
     def measure(cls, kind: str) -> Line:
-        """From the workers' heartbeats and the last finished jobs."""
+        """From the workers' heartbeats and the last finished jobs; as it was up to a second ago."""
+        now = time.monotonic()
+        known = _lines.get(kind)
+        if known is None or now - known[0] > LINE_KNOWN_S:
+            known = _lines[kind] = (now, cls._measure(kind))
+        return known[1]
+
+    @classmethod
+    def _measure(cls, kind: str) -> Line:
         try:
             workers = [worker for worker in live_workers() if kind in worker.media and not worker.draining]
         except RedisError:
@@ -197,7 +212,7 @@ async def follow(job: Job, after: EventId = BEGINNING) -> AsyncIterator[list[Log
             last = batch[-1].id
             yield batch
             continue
-        stored = await database_sync_to_async(_stored_entries, thread_sensitive=False)(job.pk, last)
+        stored = await in_pool(_stored_entries)(job.pk, last)
         if stored is not None:
             if stored:
                 yield stored

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.write_transaction import write_transaction
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
 from apps.audit.models import Action
@@ -91,14 +92,14 @@ def submit_job(
         sent_at=timezone.now(),
     )
     try:
-        with transaction.atomic():
+        with write_transaction():
             job.save(force_insert=True)
             _audit(actor, Action.JOB_SUBMITTED, job)
-            transaction.on_commit(lambda: _send_and_announce(job))
     except IntegrityError:
         if first := _first_with_key(actor, idempotency_key, digest):
             return first
         raise
+    transaction.on_commit(lambda: _send_and_announce(job))
     return job
 
 
@@ -141,7 +142,7 @@ def settle(job_id: str | uuid.UUID) -> bool:
         artifacts = [files.store_artifact(job, artifact) for artifact in snapshot.artifacts]
     except files.FileGone as error:
         artifacts, snapshot = [], _gone(snapshot, error)
-    with transaction.atomic():
+    with write_transaction():
         moved = Job.objects.filter(pk=job.pk, status__in=UNFINISHED).update(
             status=snapshot.status,
             attempt=snapshot.attempt,
@@ -156,7 +157,7 @@ def settle(job_id: str | uuid.UUID) -> bool:
         kind = get_kind(job.kind)
         if kind is not None and kind.on_finished is not None:
             kind.on_finished(str(job.pk))
-        transaction.on_commit(lambda: _after_end(job, snapshot))
+    transaction.on_commit(lambda: _after_end(job, snapshot))
     return True
 
 

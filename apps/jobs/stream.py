@@ -174,37 +174,49 @@ async def follow_log(job_id: str, after: EventId) -> AsyncIterator[list[LogEntry
     Quiet means that nothing came for LOOK_EVERY_S and the log holds nothing more: the caller decides whether the job
     still runs. Redis being away shows as quiet too, and heals by itself.
     """
-    reader, last = live_reader(), after
+    reader, last, quiet = live_reader(), after, True
     with reader.following(job_id) as follower:
         while True:
-            try:
-                page = await reader.read_log(job_id, last)
-            except (RedisError, OSError) as error:
-                logger.warning("log_unreadable", job=job_id, error=str(error))
-                await asyncio.sleep(REDIS_PAUSE_S)
-                page = []
-            yield page
+            page = await _read_page(reader, job_id, last)
+            if page or quiet:
+                yield page
             if page:
                 last = page[-1].id
                 if page[-1].type in TERMINAL_TYPES:
                     return
                 if len(page) == READ_COUNT:
                     continue
-            while batch := _continuing(await follower.take(), last):
-                yield batch
-                last = batch[-1].id
-                if batch[-1].type in TERMINAL_TYPES:
-                    return
+            gap = False
+            while not gap:
+                entries = await follower.take()
+                if not entries:
+                    break
+                batch, gap = _continuing(entries, last)
+                if batch:
+                    yield batch
+                    last = batch[-1].id
+                    if batch[-1].type in TERMINAL_TYPES:
+                        return
+            quiet = not gap
 
 
-def _continuing(entries: list[LogEntry], last: EventId) -> list[LogEntry]:
-    """The events that continue `last` without a gap; empty when there are none, so that the log is read."""
+async def _read_page(reader: LiveReader, job_id: str, after: EventId) -> list[LogEntry]:
+    try:
+        return await reader.read_log(job_id, after)
+    except (RedisError, OSError) as error:
+        logger.warning("log_unreadable", job=job_id, error=str(error))
+        await asyncio.sleep(REDIS_PAUSE_S)
+        return []
+
+
+def _continuing(entries: list[LogEntry], last: EventId) -> tuple[list[LogEntry], bool]:
+    """The events that continue `last`, and whether others follow after a gap, so that the log has to be read."""
     batch: list[LogEntry] = []
     for entry in entries:
         if entry.id <= last:
             continue
         if entry.id != EventId(last.attempt, last.number + 1):
-            break
+            return batch, True
         batch.append(entry)
         last = entry.id
-    return batch
+    return batch, False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -18,9 +17,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.in_pool import in_pool
 from aigc.lib.pagination import NewestFirst
 from aigc.lib.ranges import file_response
-from apps.accounts.authentication import aauthenticate_request, actor_of, authenticate_request
+from apps.accounts.authentication import actor_of, authenticate_request
 from apps.accounts.roles import Permission
 from apps.jobs import files, kinds, selectors, services
 from apps.jobs.metrics import render_metrics
@@ -146,9 +146,12 @@ async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """The job's events as they happen, from `Last-Event-ID` or `?after=` on."""
     if request.method != "GET":
         raise AppError(ErrorCode.METHOD_NOT_ALLOWED, "Events are read with GET.")
-    actor = await aauthenticate_request(request)
-    job = await sync_to_async(selectors.get_job_for)(actor, job_id)
+    job = await in_pool(_visible_job)(request, job_id)
     return event_stream(job, after_of(request))
+
+
+def _visible_job(request: HttpRequest, job_id: str) -> Job:
+    return selectors.get_job_for(authenticate_request(request), job_id)
 
 
 @csrf_exempt
