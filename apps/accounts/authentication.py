@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
@@ -96,9 +95,6 @@ def authenticate_request(request: HttpRequest) -> Actor:
     if found is None:
         raise NotSignedIn
     return found[1]
-
-
-aauthenticate_request = sync_to_async(authenticate_request)
 
 
 def _session(request: HttpRequest) -> tuple[User, Actor] | None:

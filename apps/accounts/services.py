@@ -9,7 +9,6 @@ from uuid import UUID
 
 import redis
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
@@ -247,9 +246,6 @@ def authenticate_bearer(token: str) -> Actor | None:
     """The actor of an API key, or None when it does not exist, was revoked, has expired or lost its user."""
     found = find_api_key(token)
     return None if found is None else found[1]
-
-
-aauthenticate_bearer = sync_to_async(authenticate_bearer)
 
 
 def _note_use(key: ApiKey, now: datetime) -> None:
