@@ -12,7 +12,7 @@ from celery.signals import worker_init, worker_ready, worker_shutdown, worker_sh
 
 from gpu_workers import tasks
 from gpu_workers.config import Config
-from gpu_workers.contract.messages import CPU_QUEUE, MEDIA, PRIORITIES
+from gpu_workers.contract.messages import CPU_QUEUE, LOOK_TASK, MEDIA, PRIORITIES
 from gpu_workers.worker import Worker
 
 config = Config.from_env()
@@ -46,9 +46,9 @@ def prepare_worker(sender: Any, **_kwargs: Any) -> None:
     tasks.worker = Worker(config, media=media, slots=sender.concurrency, send=send_to_cpu)
 
 
-def send_to_cpu(task: str, job_id: str) -> None:
-    """Ask the cpu worker to look at a job."""
-    app.send_task(task, args=[job_id], queue=CPU_QUEUE, retry=False)
+def send_to_cpu(job_ids: list[str]) -> None:
+    """Ask the cpu worker to look at jobs."""
+    app.send_task(LOOK_TASK, args=[job_ids], queue=CPU_QUEUE, retry=False)
 
 
 @worker_ready.connect

@@ -30,6 +30,7 @@ from gpu_workers.engines.base import (
     SpeakingEngine,
     Take,
 )
+from gpu_workers.long_lived import spare_long_lived
 
 logger = structlog.get_logger(__name__)
 
@@ -164,6 +165,7 @@ class ModelPool:
                 slot, EngineError("model_load_failed", f"Model {slot.spec.id} could not be loaded: {error}")
             )
         else:
+            spare_long_lived()
             slot.load_s = time.monotonic() - started
             logger.info("model_loaded", model=slot.spec.id, seconds=round(slot.load_s, 2))
             slot.loaded.set_result(LoadedModel(slot.spec, engine))
@@ -190,10 +192,16 @@ class ModelPool:
 
     def _make_room(self, budget: int | None = None) -> None:
         """Close idle models: those that a newer entry replaced, then the least recently used above the budget."""
-        for slot in self._take_idle(self._budget if budget is None else budget):
+        if self._unload(self._take_idle(self._budget if budget is None else budget)):
+            spare_long_lived()
+
+    def _unload(self, slots: list[Slot]) -> bool:
+        """Close them; whether there were any. Keeps none of them alive."""
+        for slot in slots:
             logger.info("model_unloaded", model=slot.spec.id)
             slot.loaded.result().close()
             self._report(slot.spec, "idle", None, "")
+        return bool(slots)
 
     def _take_idle(self, budget: int) -> list[Slot]:
         with self._lock:

@@ -16,8 +16,8 @@ import structlog
 from redis import Redis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from gpu_workers.contract.events import Delta, Event, EventId
-from gpu_workers.contract.job_log import Appended, JobLog, LiveEntry, LogEntry
+from gpu_workers.contract.events import Delta, Event
+from gpu_workers.contract.job_log import Appended, JobLog, LiveEntry
 
 logger = structlog.get_logger(__name__)
 
@@ -219,8 +219,7 @@ def _passes(error: RedisError) -> bool:
 
 def _live(outbox: Outbox, events: list[Numbered]) -> list[LiveEntry]:
     return [
-        LiveEntry(outbox.job_id, LogEntry(EventId(outbox.attempt, event.number), event.type, event.data))
-        for event in events
+        LiveEntry(outbox.job_id, outbox.attempt, event.number, event.type, event.data) for event in events
     ]
 
 

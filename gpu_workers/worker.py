@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError, RedisError
 from gpu_workers.config import Config
 from gpu_workers.contract.events import Event, Started
 from gpu_workers.contract.job_log import CONTROL_CHANNEL, JobLog
-from gpu_workers.contract.messages import SETTLE_TASK, STARTED_TASK, Generate, ModelSpec
+from gpu_workers.contract.messages import Generate, ModelSpec
 from gpu_workers.engines.base import EngineError
 from gpu_workers.health import (
     Counters,
@@ -34,20 +34,22 @@ from gpu_workers.health import (
 )
 from gpu_workers.job_run import JobRun
 from gpu_workers.model_pool import LoadAborted, ModelPool
+from gpu_workers.notify import Notifier
 from gpu_workers.publish import Publisher
 
 logger = structlog.get_logger(__name__)
 
 REDIS_PAUSE_S = 0.5
 RENEWALS_PER_LEASE = 5
-Send = Callable[[str, str], None]  # task name, job id
 
 
 class Worker:
     """Runs jobs of the media it was started for."""
 
-    def __init__(self, config: Config, *, media: Sequence[str], slots: int, send: Send) -> None:
-        self.config, self.media, self.slots, self._send = config, list(media), slots, send
+    def __init__(
+        self, config: Config, *, media: Sequence[str], slots: int, send: Callable[[list[str]], None]
+    ) -> None:
+        self.config, self.media, self.slots = config, list(media), slots
         self.name = f"{'-'.join(media)}@{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
         # Blocking reads have no timeout of their own: `socket_timeout` would kill them (redis-py 8 defaults to 5 s).
         self.redis = Redis.from_url(
@@ -61,6 +63,7 @@ class Worker:
             lease_s=config.lease_s,
         )
         self.publisher = Publisher(self.redis, self.log)
+        self.notifier = Notifier(send)
         self.counters = Counters()
         self._reporter = ModelReporter(self.redis)
         self.pool = ModelPool(memory_budget_bytes(config.model_memory_gb), self._reporter)
@@ -74,6 +77,7 @@ class Worker:
     def start(self) -> None:
         """Start the threads."""
         self.publisher.start()
+        self.notifier.start()
         for target in (self._keep_leases, self._listen_for_cancellations):
             threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True).start()
 
@@ -86,6 +90,7 @@ class Worker:
         """End the threads; the pool of job threads is empty by now."""
         self._closing.set()
         self.publisher.close()
+        self.notifier.close()
         self.pool.close()
         try:
             say_goodbye(self.redis, self.name)
@@ -122,7 +127,7 @@ class Worker:
             self._runs.add(run)
         try:
             run.emit(Started(attempt=message.attempt, model=message.model.id))
-            self._tell_web_side(STARTED_TASK, message.job_id)
+            self.notifier.tell(message.job_id)
             last = run.run(self.pool)
             if last is not None:
                 self._end(run, last)
@@ -138,14 +143,7 @@ class Worker:
         if not run.outbox.lost.is_set():
             self.counters.add(f"ended.{last.type}")
             self.counters.add("tokens", run.tokens)
-            self._tell_web_side(SETTLE_TASK, run.message.job_id)
-
-    def _tell_web_side(self, task: str, job_id: str) -> None:
-        """Ask the cpu worker to look at the job now; the sweep would, some seconds later, when this is lost."""
-        try:
-            self._send(task, job_id)
-        except Exception as error:  # noqa: BLE001  whatever the broker's client raises, the job goes on
-            logger.warning("message_unsent", task=task, job=job_id, error=str(error))
+            self.notifier.tell(run.message.job_id)
 
     # --- the threads
 

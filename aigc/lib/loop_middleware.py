@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import middleware as auth_middleware
 from django.contrib.messages import middleware as messages_middleware
 from django.contrib.sessions import middleware as sessions_middleware
@@ -20,6 +19,8 @@ from django.middleware import common as common_middleware
 from django.middleware import csrf as csrf_middleware
 from django.utils.deprecation import MiddlewareMixin
 from typing_extensions import override
+
+from aigc.lib.in_pool import in_pool
 
 
 class LoopMiddleware(MiddlewareMixin):
@@ -48,7 +49,7 @@ class SessionMiddleware(LoopMiddleware, sessions_middleware.SessionMiddleware):
     @override
     async def finish(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.session.modified:
-            return await sync_to_async(self.process_response)(request, cast("Any", response))
+            return await in_pool(self.process_response)(request, cast("Any", response))
         return self.process_response(request, cast("Any", response))
 
 

@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "aigc.lib.loop_middleware.CsrfViewMiddleware",
     "aigc.lib.loop_middleware.AuthenticationMiddleware",
     "aigc.lib.loop_middleware.MessageMiddleware",
+    "aigc.lib.views_in_pool.SyncViewsInPool",
 ]
 ROOT_URLCONF = "aigc.urls"
 ASGI_APPLICATION = "aigc.asgi.application"

@@ -10,12 +10,21 @@ from celery import current_app
 
 from apps.jobs.connection import redis_client
 from gpu_workers.contract.job_log import WORKERS_KEY, worker_key
-from gpu_workers.contract.messages import GENERATE_TASK, LOAD_TASK, MEDIA, PRIORITIES, Generate, ModelSpec
+from gpu_workers.contract.messages import (
+    GENERATE_TASK,
+    LOAD_TASK,
+    LOOK_TASK,
+    MEDIA,
+    PRIORITIES,
+    Generate,
+    ModelSpec,
+)
 
 __all__ = [
+    "LOOK_TASK",
     "MEDIA",
     "changed_places",
-    "queue_lengths",
+    "queue_length",
     "read_workers",
     "send_job",
     "send_load",
@@ -76,16 +85,12 @@ def waiting_tasks(medium: str) -> set[str]:
     return {json.loads(raw)["headers"]["id"] for messages in pipe.execute() for raw in messages}
 
 
-def queue_lengths() -> dict[str, int]:
-    """How many messages wait, by medium."""
+def queue_length(medium: str) -> int:
+    """How many messages wait for a worker of the medium."""
     pipe = redis_client().pipeline(transaction=False)
-    keys = [(medium, key) for medium in MEDIA for key in _queue_keys(medium)]
-    for _, key in keys:
+    for key in _queue_keys(medium):
         pipe.llen(key)
-    lengths: dict[str, int] = dict.fromkeys(MEDIA, 0)
-    for (medium, _), length in zip(keys, pipe.execute(), strict=True):
-        lengths[medium] += length
-    return lengths
+    return sum(pipe.execute())
 
 
 def read_workers() -> Iterable[dict[str, Any]]:

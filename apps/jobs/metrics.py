@@ -16,7 +16,7 @@ from prometheus_client.core import (
 
 from apps.jobs import selectors
 from apps.jobs.connection import redis_client
-from apps.jobs.dispatch import queue_lengths
+from apps.jobs.dispatch import MEDIA, queue_length
 from apps.jobs.models import Job
 from apps.jobs.states import UNFINISHED
 
@@ -76,8 +76,8 @@ def _jobs(kept: dict[str, float]) -> Iterator[Metric]:
     taken = kept.get("leases_taken_back", 0)
     yield CounterMetricFamily("aigc_leases_taken_back", "Jobs taken back from a lost worker.", value=taken)
     lengths = GaugeMetricFamily("aigc_queue_length", "Messages that wait for a worker.", labels=["medium"])
-    for medium, length in queue_lengths().items():
-        lengths.add_metric([medium], length)
+    for medium in MEDIA:
+        lengths.add_metric([medium], queue_length(medium))
     yield lengths
 
 

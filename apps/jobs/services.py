@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pydantic import ValidationError
@@ -30,7 +31,7 @@ from apps.audit.models import Action
 from apps.audit.services import record
 from apps.catalog.selectors import get_model_spec
 from apps.jobs import files, metrics
-from apps.jobs.dispatch import changed_places, send_job, waiting_tasks
+from apps.jobs.dispatch import changed_places, queue_length, send_job, waiting_tasks
 from apps.jobs.dispatch import task_id as message_id
 from apps.jobs.events import Cancelled, Failed, Queued, Retry, Snapshot, fold, result_of
 from apps.jobs.kinds import JobInput, get_kind, kind_names
@@ -123,18 +124,18 @@ def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
     return job
 
 
-def mark_started(job_id: str | uuid.UUID) -> None:
-    """A worker says that it has claimed the job: move the row, if it has not moved on."""
-    [state] = job_log().states([str(job_id)])
-    if state is not None and state.claimed and state.ended is None:
-        _mark_running(uuid.UUID(str(job_id)), state.attempt)
+def look(job_ids: Iterable[str]) -> None:
+    """Have the rows follow what the workers did: they have claimed these jobs, or ended them."""
+    _reconcile_page(list(Job.objects.filter(pk__in=list(job_ids), status__in=UNFINISHED)), Waiting())
 
 
 def settle(job_id: str | uuid.UUID) -> bool:
     """Take the end of a job from its log into the row, exactly once; False when the log has no end."""
     job = Job.objects.filter(pk=job_id, status__in=UNFINISHED).first()
-    if job is None:
-        return False
+    return job is not None and _settle(job)
+
+
+def _settle(job: Job) -> bool:
     snapshot = fold(entry.event for entry in job_log().read(str(job.pk)))
     if snapshot.status not in TERMINAL:
         return False
@@ -219,7 +220,7 @@ def reconcile(job: Job, state: JobState | None, waiting: Waiting) -> None:
         else:
             _send_if_lost(job, waiting)
     elif state.ended:
-        settle(job.pk)
+        _settle(job)
     elif state.leased:
         if job.status == Status.QUEUED or job.attempt != state.attempt:
             _mark_running(job.pk, state.attempt)
@@ -269,6 +270,8 @@ def _send_and_announce(job: Job) -> None:
     """
     _send(job)
     try:
+        if queue_length(job.kind) <= 1:
+            return  # nobody is in line but this job, and even it may be gone from there by now
         place = place_of(job)
         job_log().note(str(job.pk), job.attempt, Queued(position=place.position, eta_s=place.eta_s))
     except RedisError as error:
@@ -296,10 +299,9 @@ def _send(job: Job) -> None:
 
 
 def _mark_running(job_id: uuid.UUID, attempt: int) -> None:
-    now = timezone.now()
-    rows = Job.objects.filter(pk=job_id, status__in=UNFINISHED, attempt__lte=attempt)
-    rows.filter(started_at__isnull=True).update(started_at=now)
-    rows.update(status=Status.RUNNING, attempt=attempt)
+    Job.objects.filter(pk=job_id, status__in=UNFINISHED, attempt__lte=attempt).update(
+        status=Status.RUNNING, attempt=attempt, started_at=Coalesce("started_at", timezone.now())
+    )
 
 
 def _mark_queued(job: Job, attempt: int) -> None:

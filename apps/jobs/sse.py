@@ -33,7 +33,7 @@ def after_of(request: HttpRequest) -> EventId:
         raise AppError(ErrorCode.BAD_REQUEST, message, field="after") from error
 
 
-async def _lines(job: Job, after: EventId) -> AsyncIterator[str]:
-    yield ": the stream is open\n\n"  # sends the headers at once
+async def _lines(job: Job, after: EventId) -> AsyncIterator[bytes]:
+    yield b": the stream is open\n\n"  # sends the headers at once
     async for batch in follow(job, after):
-        yield "".join(f"id: {entry.id}\nevent: {entry.type}\ndata: {entry.data}\n\n" for entry in batch)
+        yield "".join(f"id: {id_}\nevent: {type_}\ndata: {data}\n\n" for id_, type_, data in batch).encode()

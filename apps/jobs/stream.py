@@ -9,7 +9,6 @@ answer to a gap is always the same: read the log again.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 from django.conf import settings
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -28,7 +27,6 @@ from apps.jobs.events import BEGINNING, TERMINAL_TYPES, EventId
 from gpu_workers.contract.job_log import (
     JobLog,
     JobState,
-    LiveEntry,
     LogEntry,
     artifact_url,
     live_key,
@@ -46,6 +44,7 @@ LOOK_EVERY_S = 5.0  # a quiet follower looks into the log by itself this often
 BLOCK_MS = 5000
 REDIS_PAUSE_S = 0.3
 READ_COUNT = 500
+LOG_CONNECTIONS = 8
 
 
 @cache
@@ -60,32 +59,46 @@ def job_log() -> JobLog:
 
 
 class Follower:
-    """The bounded queue of one reader of one job."""
+    """The bounded queue of one reader of one job. It has one timer for its whole life: a timeout for each event would
+    cost more than the event."""
 
-    def __init__(self, job_id: str) -> None:
-        self.job_id = job_id
-        self._entries: deque[LogEntry] = deque()
-        self._ready = asyncio.Event()
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._entries: list[LogEntry] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._silent_since = self._loop.time()
+        self._timer = self._loop.call_later(LOOK_EVERY_S, self._look)
 
     def put(self, entry: LogEntry) -> None:
         """Add a live event; a reader too slow loses its queue (never its events: the gap sends it to the log)."""
         if len(self._entries) >= QUEUE_MAX:
             self._entries.clear()
         self._entries.append(entry)
-        self._ready.set()
+        self._wake()
 
     async def take(self) -> list[LogEntry]:
         """What has come; empty after LOOK_EVERY_S of silence."""
         if not self._entries:
-            self._ready.clear()
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._ready.wait()
-            except TimeoutError:
-                return []
-        entries = list(self._entries)
-        self._entries.clear()
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        self._silent_since = self._loop.time()
+        entries, self._entries = self._entries, []
         return entries
+
+    def close(self) -> None:
+        """Nobody takes any more."""
+        self._timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _look(self) -> None:
+        silent_s = self._loop.time() - self._silent_since
+        if silent_s >= LOOK_EVERY_S:
+            self._wake()
+            silent_s = 0.0
+        self._timer = self._loop.call_later(LOOK_EVERY_S - silent_s, self._look)
 
 
 class LiveReader:
@@ -96,18 +109,25 @@ class LiveReader:
         self._followers_of_shard: dict[int, int] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         # A blocking read waits BLOCK_MS; the timeout above it only ends reads on a dead connection.
-        self.redis = Redis.from_url(
-            settings.AIGC_REDIS_URL,
-            max_connections=512,
-            socket_timeout=BLOCK_MS / 1000 + 5,
-            socket_connect_timeout=2,
-            retry=Retry(NoBackoff(), 0),
+        options: dict[str, Any] = {
+            "socket_timeout": BLOCK_MS / 1000 + 5,
+            "socket_connect_timeout": 2,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        self._live = Redis.from_url(
+            settings.AIGC_REDIS_URL, max_connections=settings.AIGC_LIVE_SHARDS + 1, **options
+        )
+        # A page of a log takes far less than a new connection takes: a burst of followers waits its turn.
+        self._logs = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                settings.AIGC_REDIS_URL, max_connections=LOG_CONNECTIONS, timeout=LOOK_EVERY_S, **options
+            )
         )
 
     @contextmanager
     def following(self, job_id: str) -> Iterator[Follower]:
         """A registered follower; its shard is read while anybody needs it."""
-        follower, shard = Follower(job_id), shard_of(job_id, settings.AIGC_LIVE_SHARDS)
+        follower, shard = Follower(), shard_of(job_id, settings.AIGC_LIVE_SHARDS)
         self._followers.setdefault(job_id, set()).add(follower)
         self._followers_of_shard[shard] = self._followers_of_shard.get(shard, 0) + 1
         if shard not in self._tasks:
@@ -115,6 +135,7 @@ class LiveReader:
         try:
             yield follower
         finally:
+            follower.close()
             self._followers_of_shard[shard] -= 1
             followers = self._followers[job_id]
             followers.discard(follower)
@@ -124,7 +145,7 @@ class LiveReader:
     async def read_log(self, job_id: str, after: EventId) -> list[LogEntry]:
         """A page of the job's log after an id."""
         start = f"({after}" if after != BEGINNING else "-"
-        rows = await self.redis.xrange(log_key(job_id), min=start, count=READ_COUNT)
+        rows = await self._logs.xrange(log_key(job_id), min=start, count=READ_COUNT)
         return [LogEntry.read(raw_id, fields) for raw_id, fields in cast(list[Any], rows)]
 
     async def _read(self, shard: int) -> None:
@@ -132,7 +153,7 @@ class LiveReader:
         last: bytes | str = "$"
         while True:
             try:
-                streams = await self.redis.xread({live_key(shard): last}, count=READ_COUNT, block=BLOCK_MS)
+                streams = await self._live.xread({live_key(shard): last}, count=READ_COUNT, block=BLOCK_MS)
             except (RedisError, OSError) as error:
                 logger.warning("live_reader_away", shard=shard, error=str(error))
                 await asyncio.sleep(REDIS_PAUSE_S)
@@ -141,12 +162,9 @@ class LiveReader:
                 del self._tasks[shard]  # no await since the check: a new follower starts a new task
                 return
             for last, fields in _entries_of(streams):  # noqa: B007  the last id is where the next read begins
-                self._hand_out(load_live(fields[b"b"]))
-
-    def _hand_out(self, batch: list[LiveEntry]) -> None:
-        for job_id, entry in batch:
-            for follower in self._followers.get(job_id, ()):
-                follower.put(entry)
+                for job_id, entry in load_live(fields[b"b"], self._followers):
+                    for follower in self._followers[job_id]:
+                        follower.put(entry)
 
 
 def _entries_of(streams: Any) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:

@@ -8,22 +8,17 @@ from django.db import OperationalError
 from redis.exceptions import RedisError
 
 from apps.jobs import services
+from apps.jobs.dispatch import LOOK_TASK
 
 logger = structlog.get_logger(__name__)
 
 PASSING = (OperationalError, RedisError)  # the sweep does what five tries could not
 
 
-@shared_task(name="jobs.started", autoretry_for=PASSING, retry_backoff=True, retry_jitter=True, max_retries=5)
-def started(job_id: str) -> None:
-    """A gpu worker has claimed the job."""
-    services.mark_started(job_id)
-
-
-@shared_task(name="jobs.settle", autoretry_for=PASSING, retry_backoff=True, retry_jitter=True, max_retries=5)
-def settle(job_id: str) -> None:
-    """A gpu worker has written the job's last event."""
-    services.settle(job_id)
+@shared_task(name=LOOK_TASK, autoretry_for=PASSING, retry_backoff=True, retry_jitter=True, max_retries=5)
+def look(job_ids: list[str]) -> None:
+    """A gpu worker has claimed these jobs, or written their last events."""
+    services.look(job_ids)
 
 
 @shared_task(name="jobs.sweep")

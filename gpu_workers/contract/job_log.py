@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ LIVE_CAP = (
 )
 CONTROL_CHANNEL = "aigc:control"
 WORKERS_KEY = "aigc:workers"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def state_key(job_id: str) -> str:
@@ -93,25 +94,25 @@ class LogEntry(NamedTuple):
 
 
 class LiveEntry(NamedTuple):
-    """One event of a live batch."""
+    """One event of a live batch, as flat as it travels."""
 
     job_id: str
-    entry: LogEntry
+    attempt: int
+    number: int
+    type: str
+    data: str
 
 
-def dump_live(batch: Iterable[LiveEntry]) -> str:
+def dump_live(batch: Sequence[LiveEntry]) -> str:
     """A batch as one stream entry carries it."""
-    return json.dumps(
-        [[job, str(e.id), e.type, e.data] for job, e in batch], ensure_ascii=False, separators=(",", ":")
-    )
+    return _encode(batch)
 
 
-def load_live(payload: bytes) -> list[LiveEntry]:
-    """The batch of a live stream entry."""
-    return [
-        LiveEntry(job, LogEntry(EventId.parse(id_), type_, data))
-        for job, id_, type_, data in json.loads(payload)
-    ]
+def load_live(payload: bytes, wanted: Container[str]) -> Iterator[tuple[str, LogEntry]]:
+    """The events of a live stream entry that belong to `wanted` jobs, each with its job's id."""
+    for job_id, attempt, number, type_, data in json.loads(payload):
+        if job_id in wanted:
+            yield job_id, LogEntry(EventId(attempt, number), type_, data)
 
 
 class Claim(NamedTuple):
@@ -179,7 +180,10 @@ class Script:
 
     def queue(self, pipe: Pipeline, job_id: str, *args: str | int | float) -> None:
         """Add a run to a pipeline; the caller loads the script and sends again on NoScriptError."""
-        pipe.evalsha(self.sha, 2, state_key(job_id), log_key(job_id), *args)
+        # Not `pipe.evalsha`: its wrappers cost more than all the rest, once for every token.
+        pipe.execute_command(  # type: ignore[no-untyped-call]
+            "EVALSHA", self.sha, 2, state_key(job_id), log_key(job_id), *args
+        )
 
 
 APPEND, RENEW = Script.load("append"), Script.load("renew")
@@ -288,7 +292,7 @@ class JobLog:
 
     def _broadcast_one(self, job_id: str, id_: bytes, type_: str, data: str) -> bool:
         if id_:
-            self.broadcast([LiveEntry(job_id, LogEntry(EventId.parse(id_.decode()), type_, data))])
+            self.broadcast([LiveEntry(job_id, *EventId.parse(id_.decode()), type_, data)])
         return bool(id_)
 
     # --- both

@@ -14,8 +14,7 @@ MEDIA: tuple[Medium, ...] = ("chat", "image", "voice")
 # Task names: the two Celery apps know each other by these only.
 GENERATE_TASK = "gpu_workers.generate"
 LOAD_TASK = "gpu_workers.load_model"
-STARTED_TASK = "jobs.started"
-SETTLE_TASK = "jobs.settle"
+LOOK_TASK = "jobs.look"
 CPU_QUEUE = "cpu"
 
 # Celery's Redis transport takes the smallest number first.

@@ -133,8 +133,9 @@ def test_events_are_numbered_without_a_gap_and_live_as_they_are_logged(
     entries = log.read("job")
     assert [entry.id for entry in entries] == [EventId(1, n + 1) for n in range(len(entries))]
     batches: Any = redis.xrange(live_key(0))
-    live = [item for _, fields in batches for item in load_live(fields[b"b"])]
-    assert [item.entry for item in live] == entries
+    live = [item for _, fields in batches for item in load_live(fields[b"b"], {"job"})]
+    assert live == [("job", entry) for entry in entries]
+    assert not [item for _, fields in batches for item in load_live(fields[b"b"], {"another"})]
 
 
 def test_a_long_log_is_compacted_and_any_late_reader_gets_the_whole_text(

@@ -318,7 +318,7 @@ def test_processes_know_redis_and_data_and_the_persons_settings_win(tmp_path: Pa
         ("2026-11-22T10:00:00Z [warning  ] lease taken back [jobs] job=1", True),
         ("2026-11-22T10:00:00Z [info     ] error count is 0 [jobs]", False),
         ("[2026-11-22 10:00:00,000: WARNING/MainProcess] consumer: Connection to broker lost.", True),
-        ("[2026-11-22 10:00:00,000: INFO/MainProcess] Task jobs.settle received", False),
+        ("[2026-11-22 10:00:00,000: INFO/MainProcess] Task jobs.look received", False),
         ("ERROR: [Errno 98] error while attempting to bind", True),
         ("Error: Unable to load celery application.", True),
         ("Traceback (most recent call last):", True),

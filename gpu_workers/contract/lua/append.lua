@@ -18,7 +18,7 @@ end
 if redis.call('XLEN', log) > tonumber(ARGV[4]) then compact(tonumber(ARGV[4])) end
 if ARGV[7] ~= '' then
   finish(ARGV[7], ARGV[6])
-else
+elseif number == 0 then -- from then on the renewals of the lease keep it alive
   redis.call('EXPIRE', log, ARGV[5])
 end
 return {'ok', last}
