@@ -22,9 +22,10 @@ from gpu_workers.contract.job_log import Appended, JobLog, LiveEntry
 logger = structlog.get_logger(__name__)
 
 RETAIN_S = 10.0  # longer than `appendfsync everysec` can lose
-# Each live job adds 0.1 ms to the pause after a flush: 1 ms up to 10 jobs, 10 ms at 100, 20 ms from 200 on. A flush has
-# a fixed price, in this process, in Redis and in every web process, so many streams share one.
-TICK_S, TICK_PER_JOB_S, LONGEST_TICK_S, OVERLOAD_TICK_S = 0.001, 0.0001, 0.020, 0.050
+# The pause after a flush. A flush has a fixed price, here, in Redis and in every web process, so many streams
+# share one: 1 ms up to 10 jobs, 5 ms to 100, from there 0.05 ms for each job up to 20 ms.
+TICK_S, SHARED_TICK_S, TICK_PER_JOB_S, LONGEST_TICK_S, OVERLOAD_TICK_S = 0.001, 0.005, 0.00005, 0.020, 0.050
+FEW_JOBS = 10
 REDIS_PAUSE_S = 0.2
 PASSING_ERRORS = ("OOM", "LOADING", "READONLY", "MISCONF", "TRYAGAIN", "CLUSTERDOWN")
 UNSENT_LIVE_MAX = 10_000  # followers that miss live events read the log, so dropping the oldest is safe
@@ -230,4 +231,6 @@ def _joined(first: str | None, second: str | None) -> str | None:
 def _tick(live_jobs: int, flush_s: float) -> float:
     if flush_s > LONGEST_TICK_S:
         return OVERLOAD_TICK_S
-    return min(max(TICK_S, live_jobs * TICK_PER_JOB_S), LONGEST_TICK_S)
+    if live_jobs <= FEW_JOBS:
+        return TICK_S
+    return min(max(SHARED_TICK_S, live_jobs * TICK_PER_JOB_S), LONGEST_TICK_S)

@@ -7,16 +7,14 @@ reader that sees a jump knows that it missed something.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
+import orjson
 from typing_extensions import override
 
 JSON = dict[str, Any]
-# Kept, since `json.dumps` makes a new one for each call that is not plain; this runs for every token.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class EventId(NamedTuple):
@@ -56,7 +54,7 @@ class Event:
 
     def dumps(self) -> str:
         """The compact JSON text of the event's data."""
-        return _encode(self.as_json())
+        return orjson.dumps(self.as_json()).decode()
 
 
 @dataclass(frozen=True, slots=True)

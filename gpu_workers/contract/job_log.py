@@ -7,7 +7,6 @@ or an event after the end. All keys of a job share the hash tag `{job id}`; no s
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 from zlib import crc32
 
+import orjson
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import NoScriptError
@@ -27,7 +27,6 @@ LIVE_CAP = (
 )
 CONTROL_CHANNEL = "aigc:control"
 WORKERS_KEY = "aigc:workers"
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def state_key(job_id: str) -> str:
@@ -85,7 +84,7 @@ class LogEntry(NamedTuple):
     @property
     def event(self) -> Event:
         """The event itself."""
-        return parse_event(self.type, json.loads(self.data))
+        return parse_event(self.type, orjson.loads(self.data))
 
     @classmethod
     def read(cls, raw_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
@@ -103,14 +102,14 @@ class LiveEntry(NamedTuple):
     data: str
 
 
-def dump_live(batch: Sequence[LiveEntry]) -> str:
+def dump_live(batch: Sequence[LiveEntry]) -> bytes:
     """A batch as one stream entry carries it."""
-    return _encode(batch)
+    return orjson.dumps([tuple(entry) for entry in batch])  # a NamedTuple is no tuple to orjson
 
 
 def load_live(payload: bytes, wanted: Container[str]) -> Iterator[tuple[str, LogEntry]]:
     """The events of a live stream entry that belong to `wanted` jobs, each with its job's id."""
-    for job_id, attempt, number, type_, data in json.loads(payload):
+    for job_id, attempt, number, type_, data in orjson.loads(payload):
         if job_id in wanted:
             yield job_id, LogEntry(EventId(attempt, number), type_, data)
 
