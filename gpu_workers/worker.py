@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError, RedisError
 
 from gpu_workers.config import Config
-from gpu_workers.contract.events import Event, Started
+from gpu_workers.contract.events import Event
 from gpu_workers.contract.job_log import CONTROL_CHANNEL, JobLog
 from gpu_workers.contract.messages import Generate, ModelSpec
 from gpu_workers.engines.base import EngineError
@@ -111,7 +111,7 @@ class Worker:
 
     def run(self, message: Generate) -> None:
         """Claim the job and run it to its end; a job that is not ours to run is left alone."""
-        claim = self.log.claim(message.job_id, message.attempt, self.name)
+        claim = self.log.claim(message.job_id, message.attempt, self.name, message.model.id)
         if claim.answer != "ok":
             logger.info("claim_refused", job=message.job_id, attempt=message.attempt, reason=claim.answer)
             return
@@ -126,7 +126,6 @@ class Worker:
         with self._lock:
             self._runs.add(run)
         try:
-            run.emit(Started(attempt=message.attempt, model=message.model.id))
             self.notifier.tell(message.job_id)
             last = run.run(self.pool)
             if last is not None:

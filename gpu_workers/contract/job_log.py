@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,9 @@ from zlib import crc32
 import orjson
 from redis import Redis
 from redis.client import Pipeline
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
 
-from gpu_workers.contract.events import BEGINNING, Event, EventId, parse_event
+from gpu_workers.contract.events import BEGINNING, Event, EventId, Started, parse_event
 
 UNFINISHED_TTL_S = 7 * 24 * 3600  # a net under rows deleted by hand; unfinished jobs renew it
 LIVE_CAP = (
@@ -115,7 +116,7 @@ def load_live(payload: bytes, wanted: Container[str]) -> Iterator[tuple[str, Log
 
 
 class Claim(NamedTuple):
-    """The answer to a claim: `ok`, or why not; `number` of the attempt's last event."""
+    """The answer to a claim: `ok`, or why not; the `number` of its `started` event."""
 
     answer: Literal["ok", "ended", "cancelled", "stale", "taken", "spent"]
     number: int
@@ -205,10 +206,16 @@ class JobLog:
 
     # --- the worker
 
-    def claim(self, job_id: str, attempt: int, worker: str) -> Claim:
-        """Take the job for this attempt and worker, or learn why not."""
-        script = Script.load("claim")
-        answer, number = script.run(self.redis, job_id, attempt, worker, self.lease_ms, UNFINISHED_TTL_S)
+    def claim(self, job_id: str, attempt: int, worker: str, model: str) -> Claim:
+        """Take the job for this attempt and worker, and say so by `started`, in one step; or learn why not."""
+        event = Started(attempt, model)
+        data = event.dumps()
+        answer, number = Script.load("claim").run(
+            self.redis, job_id, attempt, worker, self.lease_ms, UNFINISHED_TTL_S, event.type, data
+        )
+        if answer == b"ok":
+            with suppress(RedisError):  # the claim stands; who follows sees the gap and reads the log
+                self.broadcast([LiveEntry(job_id, attempt, int(number), event.type, data)])
         return Claim(answer.decode(), int(number))
 
     def queue_append(  # noqa: PLR0917  the order of the script's own arguments
@@ -230,7 +237,6 @@ class JobLog:
             worker,
             first,
             self.cap,
-            UNFINISHED_TTL_S,
             self.ended_ttl_s,
             terminal,
             *flat,

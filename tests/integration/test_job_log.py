@@ -18,7 +18,6 @@ from gpu_workers.contract.events import (
     Finished,
     Queued,
     Retry,
-    Started,
     fold,
 )
 from gpu_workers.contract.job_log import JobLog, live_key, load_live, log_key, state_key
@@ -44,7 +43,7 @@ def publisher(redis: Redis, log: JobLog) -> Iterator[Publisher]:
 
 
 def begin(log: JobLog, publisher: Publisher, job: str = "job", attempt: int = 1, worker: str = "w") -> Outbox:
-    claim = log.claim(job, attempt, worker)
+    claim = log.claim(job, attempt, worker, "m")
     assert claim.answer == "ok"
     return publisher.open(job, attempt, worker, claim.number)
 
@@ -61,17 +60,17 @@ def wait_for_text(log: JobLog, text: str, job: str = "job") -> None:
 
 
 def test_one_worker_claims_and_a_copy_of_the_message_does_nothing(log: JobLog) -> None:
-    assert log.claim("job", 1, "a").answer == "ok"
-    assert log.claim("job", 1, "b").answer == "taken"
+    assert log.claim("job", 1, "a", "m").answer == "ok"
+    assert log.claim("job", 1, "b", "m").answer == "taken"
     assert log.release("job", 1, "a")
-    assert log.claim("job", 1, "b").answer == "spent"
+    assert log.claim("job", 1, "b", "m").answer == "spent"
 
 
 def test_an_old_attempt_neither_claims_nor_writes(log: JobLog, publisher: Publisher) -> None:
     old = begin(log, publisher, worker="slow")
     log.release("job", 1, "slow")
     assert log.advance("job", 1, Retry(2, "here")).answer == "ok"
-    assert log.claim("job", 1, "slow").answer == "stale"
+    assert log.claim("job", 1, "slow", "m").answer == "stale"
     new = begin(log, publisher, attempt=2, worker="quick")
     publisher.emit(old, Delta(text="late"))
     publisher.emit(new, Delta(text="right"))
@@ -86,7 +85,7 @@ def test_nothing_is_written_after_the_end(log: JobLog, publisher: Publisher) -> 
     assert outbox.ended.wait(5)
     publisher.emit(outbox, Delta(text="more"))
     assert outbox.lost.wait(5)
-    assert [entry.type for entry in log.read("job")] == ["finished"]
+    assert [entry.type for entry in log.read("job")] == ["started", "finished"]
     assert log.cancel("job", 1, Cancelled()).answer == "ended"
     assert log.advance("job", 1, Failed("c", "m")).answer == "ended"
 
@@ -94,11 +93,11 @@ def test_nothing_is_written_after_the_end(log: JobLog, publisher: Publisher) -> 
 def test_a_waiting_job_is_cancelled_at_once_and_cannot_be_claimed(log: JobLog) -> None:
     assert log.note("job", 1, Queued(1, 0.0))
     assert log.cancel("job", 1, Cancelled()).answer == "cancelled"
-    assert log.claim("job", 1, "w").answer == "ended"
+    assert log.claim("job", 1, "w", "m").answer == "ended"
 
 
 def test_a_running_job_is_asked_to_stop_and_its_next_attempt_is_not_opened(log: JobLog) -> None:
-    log.claim("job", 1, "w")
+    log.claim("job", 1, "w", "m")
     assert log.cancel("job", 1, Cancelled()).answer == "running"
     assert log.advance("job", 1, Retry(2, "here")).answer == "leased"
     log.release("job", 1, "w")
@@ -106,16 +105,16 @@ def test_a_running_job_is_asked_to_stop_and_its_next_attempt_is_not_opened(log: 
 
 
 def test_two_sweeps_open_one_attempt(log: JobLog) -> None:
-    log.claim("job", 1, "w")
+    log.claim("job", 1, "w", "m")
     log.release("job", 1, "w")
     assert log.advance("job", 1, Retry(2, "here")).answer == "ok"
     assert log.advance("job", 1, Retry(2, "here")).answer == "moved"
-    assert [entry.type for entry in log.read("job")] == ["retry"]
+    assert [entry.type for entry in log.read("job")] == ["started", "retry"]
 
 
 def test_a_waiting_job_hears_its_place_until_it_is_claimed(log: JobLog) -> None:
     assert log.note("job", 1, Queued(2, None))
-    log.claim("job", 1, "w")
+    log.claim("job", 1, "w", "m")
     assert not log.note("job", 1, Queued(1, None))
 
 
@@ -123,7 +122,6 @@ def test_events_are_numbered_without_a_gap_and_live_as_they_are_logged(
     log: JobLog, publisher: Publisher, redis: Redis
 ) -> None:
     outbox = begin(log, publisher)
-    publisher.emit(outbox, Started(1, "m"))
     for n in range(50):
         publisher.emit(outbox, Delta(text=f"{n} "))
         time.sleep(0.002)
@@ -142,7 +140,6 @@ def test_a_long_log_is_compacted_and_any_late_reader_gets_the_whole_text(
     log: JobLog, publisher: Publisher
 ) -> None:
     outbox = begin(log, publisher)
-    publisher.emit(outbox, Started(1, "m"))
     expected, seen = "", {}
     for n in range(400):
         expected += f"{n} "
@@ -200,7 +197,7 @@ def test_an_empty_redis_ends_the_attempt(log: JobLog, publisher: Publisher, redi
     assert outbox.lost.wait(5)
     assert log.states(["job"]) == [None]
     assert log.advance("job", 1, Retry(2, "start")).answer == "ok"
-    assert log.claim("job", 2, "w").answer == "ok"
+    assert log.claim("job", 2, "w", "m").answer == "ok"
 
 
 def test_bytes_expire_and_can_be_dropped(log: JobLog, redis: Redis) -> None:
