@@ -1,7 +1,7 @@
 """The browser's way into Open WebUI: the question by HTTP, the answer over Engine.IO 4 / Socket.IO 5.
 
-Checked against what its page sends: connect with the token, join, make a chat, post the question with the
-socket's session id. The answer comes as `events`, whose content is, by version, all text so far or what is new.
+As its page (0.12) does it: connect with the token, join, post the question of a new chat with the socket's session
+id. The answer comes as `events`, whose content is, by version, all text so far or what is new.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.shapes import PROMPT, Load, Piece, Pieces, Record, question
+from benchmarks.shapes import PROMPT, Load, Piece, Pieces, Record
 
 # Packet types: the first digit is Engine.IO's, the second Socket.IO's.
 PING, PONG, CONNECT, EVENT, CONNECT_REFUSED = "2", "3", "40", "42", "44"
@@ -30,9 +30,8 @@ async def ask_open_webui(session: aiohttp.ClientSession, load: Load, record: Rec
     async with session.ws_connect(address, max_msg_size=0) as socket:
         async with asyncio.timeout(JOIN_S):
             session_id = await _join(socket, load.key_of(record.index))
-        body = await _new_chat(session, load, record.index) | {"session_id": session_id}
         record.asked_at = time.time()
-        asking = asyncio.create_task(_post(session, load, record, body))
+        asking = asyncio.create_task(_post(session, load, record, _new_chat(load, session_id)))
         try:
             await _read(socket, record, asking)
         finally:
@@ -57,50 +56,28 @@ async def _join(socket: aiohttp.ClientWebSocketResponse, token: str) -> str:
     raise aiohttp.ClientError("Open WebUI closed the socket before it was joined")
 
 
-async def _new_chat(session: aiohttp.ClientSession, load: Load, index: int) -> dict[str, Any]:
-    """Keep a chat with the question and an empty answer, as the page does; the request's body."""
+def _new_chat(load: Load, session_id: str) -> dict[str, Any]:
+    """The first question of a chat, which the server makes with it and keeps; the request's body."""
     asked, answer = str(uuid.uuid4()), str(uuid.uuid4())
-    messages = {
-        asked: {
+    return {
+        "stream": True,
+        "model": load.model,
+        "params": {"max_tokens": load.tokens},
+        "features": {},
+        "variables": {},
+        "session_id": session_id,
+        "id": answer,
+        "parent_id": None,
+        "user_message": {
             "id": asked,
             "parentId": None,
             "childrenIds": [answer],
             "role": "user",
             "content": PROMPT,
+            "timestamp": int(time.time()),
             "models": [load.model],
         },
-        answer: {
-            "id": answer,
-            "parentId": asked,
-            "childrenIds": [],
-            "role": "assistant",
-            "content": "",
-            "model": load.model,
-        },
-    }
-    chat = {
-        "id": "",
-        "title": "New Chat",
-        "models": [load.model],
-        "params": {},
-        "history": {"messages": messages, "currentId": answer},
-        "messages": list(messages.values()),
-        "tags": [],
-        "timestamp": int(time.time() * 1000),
-    }
-    headers = load.headers_of(index)
-    async with session.post(f"{load.url}/api/v1/chats/new", json={"chat": chat}, headers=headers) as response:
-        response.raise_for_status()
-        chat_id = (await response.json())["id"]
-    return question(load) | {
-        "params": {"max_tokens": load.tokens},
-        "files": [],
-        "features": {},
-        "variables": {},
         "background_tasks": {},
-        "chat_id": chat_id,
-        "id": answer,
-        "parent_id": asked,
     }
 
 
@@ -172,7 +149,9 @@ def event_text(event: Mapping[str, Any]) -> tuple[str, str | None]:
             return str(data.get("content") or ""), None
         case "chat:message" | "replace":
             return "", str(data.get("content") or "")
-        case "chat:completion":
+        case "response:completion" if data.get("type") == "response.output_text.delta":
+            return str(data.get("delta") or ""), None
+        case "chat:completion" | "response:completion":
             return _completion_text(data)
     return "", None
 

@@ -23,8 +23,6 @@ SIGN_UPS_AT_ONCE = 4
 OPEN_WEBUI_SETTINGS = {
     "ENABLE_PERSISTENT_CONFIG": "false",
     "ENABLE_OLLAMA_API": "false",
-    "ENABLE_SIGNUP": "true",
-    "DEFAULT_USER_ROLE": "user",
     "BYPASS_MODEL_ACCESS_CONTROL": "true",
     "ENABLE_TITLE_GENERATION": "false",
     "ENABLE_TAGS_GENERATION": "false",
@@ -149,28 +147,30 @@ async def _sign_up(url: str, people: int) -> list[str]:
 
     Its events go to every socket of a person, so one person for all streams would cost it more than is fair.
     """
-    async with aiohttp.ClientSession(raise_for_status=True) as session:
-        first = await _account(session, url, 0)
+    async with aiohttp.ClientSession(url, raise_for_status=True) as session:
+        # Only the first one signs up; that is the admin, who adds the others.
+        first = await _account(session, "/api/v1/auths/signup", 0)
+        session.headers["Authorization"] = f"Bearer {first}"
         places = asyncio.Semaphore(SIGN_UPS_AT_ONCE)
 
-        async def one(number: int) -> str:
+        async def add(number: int) -> str:
             async with places:
-                return await _account(session, url, number)
+                return await _account(session, "/api/v1/auths/add", number)
 
-        keys = [first, *await asyncio.gather(*(one(number) for number in range(1, max(1, people))))]
+        keys = [first, *await asyncio.gather(*(add(number) for number in range(1, people)))]
         # It learns of the upstream's models when somebody lists them.
-        headers = {"Authorization": f"Bearer {first}"}
         for path in ("/openai/models", "/api/models"):
-            async with session.get(url + path, headers=headers) as response:
+            async with session.get(path) as response:
                 await response.read()
         return keys
 
 
-async def _account(session: aiohttp.ClientSession, url: str, number: int) -> str:
+async def _account(session: aiohttp.ClientSession, path: str, number: int) -> str:
     account: dict[str, Any] = {
         "name": f"Person {number}",
         "email": f"person{number}@example.org",
         "password": "a long enough Passw0rd",
+        "role": "user",
     }
-    async with session.post(f"{url}/api/v1/auths/signup", json=account) as response:
+    async with session.post(path, json=account) as response:
         return str((await response.json())["token"])

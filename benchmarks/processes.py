@@ -73,6 +73,14 @@ def rss_mb(pid: int) -> float:
     return sum(_resident_pages(each) for each in counted) * PAGE_BYTES / 1e6
 
 
+def unread_mb(port: int) -> float:
+    """Megabytes that the kernel keeps for the clients of a port on this machine, who have not taken them yet."""
+    mine = f":{port:04X}"
+    # Field 1 of proc_net_tcp(5) is the local address, field 4 the queues, in hexadecimal.
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(line[4].partition(":")[0], 16) for line in lines if line[1].endswith(mine)) / 1e6
+
+
 def wait_until_quiet(
     pids: Mapping[str, int], *, below: float = 0.05, for_s: float = 1.0, timeout_s: float = 60.0
 ) -> float:

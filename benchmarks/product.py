@@ -75,6 +75,10 @@ class Product:
             time.sleep(0.02)
         return time.monotonic() - killed
 
+    def add_model(self, model_id: str, upstream_url: str) -> None:
+        """Put a model of the fake upstream into the catalogue."""
+        self.manage("shell", "-v", "0", "-c", ADD_MODEL.format(id=model_id, source=upstream_url))
+
     def spec(self, model_id: str, medium: str) -> dict[str, Any]:
         """The catalogue entry as a gpu worker gets it."""
         said = self.manage("shell", "-v", "0", "-c", PRINT_SPEC.format(id=model_id, medium=medium))
@@ -111,7 +115,7 @@ def running_product(folder: Path, upstream_url: str) -> Iterator[Product]:
     ):
         product.idle_cores = wait_until_quiet(product.pids(), below=QUIET_CORES, for_s=QUIET_S)
         product.idle_web_mb = rss_mb(product.pids()["web"])
-        product.manage("shell", "-v", "0", "-c", ADD_MODEL.format(id=FAKE_MODEL, source=upstream_url))
+        product.add_model(FAKE_MODEL, upstream_url)
         product.key = product.manage("create_api_key", EMAIL, "--name", "bench").split()[-1]
         yield product
 

@@ -18,6 +18,10 @@ class Sizes:
     websocket: tuple[int, ...]
     restart_streams: int
     memory_streams: int
+    slow_each: int  # readers that never read, by SSE and by WebSocket each
+    slow_s: float  # for so long
+    slow_others: int  # streams of readers that read
+    slow_tokens: int
     submits: int  # one after the other, for each transport
     engine_rounds: int
     chats: int
@@ -31,7 +35,7 @@ class Sizes:
 
 FULL = Sizes(
     name="full",
-    tokens=300,
+    tokens=400,
     rounds=3,
     sse=(25, 100, 200, 400),
     peers_at=100,
@@ -39,6 +43,10 @@ FULL = Sizes(
     websocket=(60, 150),
     restart_streams=100,
     memory_streams=200,
+    slow_each=50,
+    slow_s=30.0,
+    slow_others=50,
+    slow_tokens=300,
     submits=200,
     engine_rounds=3,
     chats=16,
@@ -59,6 +67,10 @@ QUICK = Sizes(
     websocket=(60, 150),
     restart_streams=50,
     memory_streams=200,
+    slow_each=50,
+    slow_s=12.0,
+    slow_others=50,
+    slow_tokens=100,
     submits=60,
     engine_rounds=1,
     chats=16,
@@ -80,6 +92,10 @@ SMOKE = Sizes(
     websocket=(5,),
     restart_streams=10,
     memory_streams=10,
+    slow_each=3,
+    slow_s=4.0,
+    slow_others=3,
+    slow_tokens=20,
     submits=5,
     engine_rounds=1,
     chats=4,

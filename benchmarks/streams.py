@@ -21,7 +21,9 @@ from benchmarks.stream_load import run
 OURS, DIRECT, LITELLM, OPEN_WEBUI = "ours", "direct", "litellm", "open-webui"
 # Not the contestant's own: in brackets, so that they are left out of its sum.
 UPSTREAM, CLIENT = "(upstream)", "(client)"
-STREAMS_A_SECOND = 200
+STREAMS_A_SECOND = (
+    50  # so that 400 streams of 8 s are just all there at once, and their beginnings do not hide the rest
+)
 WARM_UP_STREAMS, WARM_UP_TOKENS = 5, 10
 SSE_DELAY_MS = {25: 10.0, 100: 15.0, 400: 80.0}
 WEB_IDLE_MB, WEB_BUSY_MB = 130.0, 200.0

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PEOPLE = ("ada@example.org", "grace@example.org", "alan@example.org")
 PASSWORD = "a long enough password"
 READY_S = 60.0
+# Shorter than the product's own, so that tests of recovery do not wait.
+QUICK_TIMING = {"AIGC_DRAIN_S": "3", "AIGC_LEASE_S": "3", "AIGC_SWEEP_S": "1"}
 PREPARE = f"""
 import io, json
 from django.core.management import call_command
@@ -46,9 +48,15 @@ def free_port() -> int:
 
 
 class Stack:
-    """Real processes over one data folder; every process by name."""
+    """Real processes over one data folder; every process by name. An empty `timing` is the product's own."""
 
-    def __init__(self, folder: Path, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        extra: Mapping[str, str] | None = None,
+        *,
+        timing: Mapping[str, str] = QUICK_TIMING,
+    ) -> None:
         self.folder = folder
         self.redis = RedisServer.start(folder / "redis")
         self.env = {
@@ -57,13 +65,11 @@ class Stack:
             "AIGC_DATA_DIR": str(folder),
             "AIGC_REDIS_URL": self.redis.url,
             "AIGC_SECRET_KEY": secrets.token_hex(32),
-            "AIGC_DRAIN_S": "3",
-            "AIGC_LEASE_S": "3",
-            "AIGC_SWEEP_S": "1",
             "AIGC_LOG_FORMAT": "console",
             "DJANGO_SETTINGS_MODULE": "aigc.settings",
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
+            **timing,
             **(extra or {}),
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -95,7 +101,9 @@ class Stack:
     def start_web(self, name: str = "web") -> str:
         """Start a web process; its base URL, once it answers."""
         port = self.ports[name] = free_port()
-        self._start(name, ["daphne", "-b", "127.0.0.1", "-p", str(port), *FRAMES, "aigc.asgi:application"])
+        self._start(
+            name, ["aigc.web_server", "-b", "127.0.0.1", "-p", str(port), *FRAMES, "aigc.asgi:application"]
+        )
         self.wait_for_web(name)
         return self.url(name)
 

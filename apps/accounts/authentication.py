@@ -68,11 +68,12 @@ def actor_of_session(session: SessionBase) -> Actor | None:
     The caller has checked where the connection comes from: there is no CSRF token on a socket.
     """
     request = HttpRequest()
-    request.session = session
+    # Read again: the one that a connection carries remembers how it was.
+    request.session = session.__class__(session.session_key)
     user = get_user(request)
     if not isinstance(user, User):
         return None
-    return actor_for_session(user, workspace_id=session_workspace_id(session))
+    return actor_for_session(user, workspace_id=session_workspace_id(request.session))
 
 
 def actor_of(request: Request) -> Actor:

@@ -1,7 +1,8 @@
 """`/ws/v1`: one socket per client, many jobs.
 
 Signed in by the session cookie with a check of the Origin, or by an API key as the sub-protocol `bearer.KEY` or in a
-first frame `{"op": "auth", "token": KEY}`. A frame that is wrong is answered by an error; the socket stays open.
+first frame `{"op": "auth", "token": KEY}`. A frame that is wrong is answered by an error; the socket stays open. It
+closes when its client may no longer do what it could at sign-in: each operation asks again, and so does a watch.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from typing_extensions import override
 
 from aigc.lib.errors import AppError, ErrorCode, NotSignedIn
@@ -33,11 +36,19 @@ logger = structlog.get_logger(__name__)
 FRAME_MAX = 1024 * 1024
 FOLLOWED_MAX = 100
 AUTH_WITHIN_S = 10.0
+# How long a socket may outlive its session, its key, its user or their role.
+CHECK_EVERY_S = 15.0
 NOT_SIGNED_IN = 4401
 FOREIGN_ORIGIN = 4403
 BEARER_PREFIX = "bearer."
 
 Op = Callable[[dict[str, Any]], Awaitable[None]]
+Identify = Callable[[], Actor | None]
+T = TypeVar("T")
+
+
+class SignedOut(NotSignedIn):
+    """The client is no longer who it was when it signed in."""
 
 
 class JobsConsumer(AsyncWebsocketConsumer):
@@ -45,7 +56,9 @@ class JobsConsumer(AsyncWebsocketConsumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._identify: Identify | None = None
         self._actor: Actor | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._followed: dict[str, asyncio.Task[None]] = {}
         self._sign_in_timer: asyncio.TimerHandle | None = None
         self._ops: dict[str, Op] = {
@@ -61,18 +74,22 @@ class JobsConsumer(AsyncWebsocketConsumer):
     @override
     async def connect(self) -> None:
         protocol = next((p for p in self.scope["subprotocols"] if p.startswith(BEARER_PREFIX)), None)
+        identify: Identify | None = None
         if protocol is not None:
-            self._actor = await in_pool(authenticate_bearer)(protocol.removeprefix(BEARER_PREFIX))
+            identify = partial(authenticate_bearer, protocol.removeprefix(BEARER_PREFIX))
         elif self.scope["cookies"].get(settings.SESSION_COOKIE_NAME):
             if not _is_own_origin(self.scope):
                 await self.close(FOREIGN_ORIGIN)
                 return
-            self._actor = await in_pool(actor_of_session)(self.scope["session"])
+            identify = partial(actor_of_session, self.scope["session"])
         elif not _is_own_origin(self.scope, missing=True):
             await self.close(FOREIGN_ORIGIN)
             return
+        actor = await in_pool(identify)() if identify else None
         await self.accept(protocol)
-        if self._actor is None:  # a first frame may still bring a key
+        if identify and actor:
+            self._begin(identify, actor)
+        else:  # a first frame may still bring a key
             loop = asyncio.get_running_loop()
             self._sign_in_timer = loop.call_later(
                 AUTH_WITHIN_S, lambda: asyncio.ensure_future(self._turn_away())
@@ -82,8 +99,9 @@ class JobsConsumer(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         if self._sign_in_timer is not None:
             self._sign_in_timer.cancel()
-        for task in self._followed.values():
-            task.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._unfollow_all()
         raise StopConsumer
 
     @override
@@ -99,8 +117,11 @@ class JobsConsumer(AsyncWebsocketConsumer):
             if op not in self._ops:
                 known = ", ".join(self._ops)
                 raise AppError(ErrorCode.BAD_REQUEST, f"op: {op[:50]!r} is not one of {known}.", field="op")
-            self._signed_in()
+            if self._actor is None:
+                raise NotSignedIn
             await self._ops[op](frame)
+        except SignedOut:
+            await self._turn_away()
         except AppError as error:
             await self._send_error(error, ref)
         except Exception:  # the edge of the socket: one frame's failure must not end it
@@ -108,20 +129,56 @@ class JobsConsumer(AsyncWebsocketConsumer):
             message = "Something broke on our side; the operator finds the reason in the log."
             await self._send_error(AppError(ErrorCode.INTERNAL, message), ref)
 
-    def _signed_in(self) -> Actor:
-        if self._actor is None:
-            raise NotSignedIn
-        return self._actor
+    # --- who the client is
+
+    def _begin(self, identify: Identify, actor: Actor) -> None:
+        self._identify, self._actor = identify, actor
+        if self._sign_in_timer is not None:
+            self._sign_in_timer.cancel()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._keep_watch(), name="watch-socket")
+
+    async def _keep_watch(self) -> None:
+        """Look now and then whether the client still is who it was, also while it only listens."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            try:
+                await in_pool(self._actor_now)()
+            except SignedOut:
+                await self._turn_away()
+                return
+            except DatabaseError as error:  # no reason to end streams that need no database
+                logger.warning("watch_failed", error=str(error))
+
+    def _actor_now(self) -> Actor:
+        """The actor, read again. Raises SignedOut when it is gone or has another workspace or role."""
+        identify = self._identify  # the loop's thread may forget it meanwhile
+        actor = identify() if identify else None
+        if actor is None or actor != self._actor:
+            raise SignedOut
+        return actor
+
+    async def _as_actor(self, act: Callable[[Actor], T]) -> T:
+        """Call a service or selector as who the client is now, in one trip to the thread pool."""
+        return await in_pool(lambda: act(self._actor_now()))()
+
+    async def _turn_away(self) -> None:
+        self._actor = self._identify = None
+        self._unfollow_all()
+        await self._send_error(NotSignedIn(), None)
+        await self.close(NOT_SIGNED_IN)
 
     # --- the operations
 
     async def _sign_in(self, frame: dict[str, Any]) -> None:
-        actor = await in_pool(authenticate_bearer)(_text(frame, "token"))
+        identify = partial(authenticate_bearer, _text(frame, "token"))
+        actor = await in_pool(identify)()
         if actor is None:
             raise NotSignedIn
-        self._actor = actor
-        if self._sign_in_timer is not None:
-            self._sign_in_timer.cancel()
+        if self._actor not in (None, actor):
+            message = "This socket is signed in as somebody else; open another one."
+            raise AppError(ErrorCode.CONFLICT, message, field="token")
+        self._begin(identify, actor)
         await self._send({"op": "signed_in", "ref": frame.get("ref")})
 
     async def _submit(self, frame: dict[str, Any]) -> None:
@@ -134,13 +191,15 @@ class JobsConsumer(AsyncWebsocketConsumer):
         if priority not in Tier.values:
             message = f"priority: {priority[:50]!r} is not one of {', '.join(Tier.values)}."
             raise AppError(ErrorCode.BAD_REQUEST, message, field="priority")
-        job = await in_pool(services.submit_job)(
-            actor=self._signed_in(),
-            kind=_text(frame, "kind"),
-            params=params,
-            model=_text(frame, "model", "") or None,
-            tier=Tier(priority),
-            idempotency_key=_text(frame, "idempotency_key", ""),
+        job = await self._as_actor(
+            lambda actor: services.submit_job(
+                actor=actor,
+                kind=_text(frame, "kind"),
+                params=params,
+                model=_text(frame, "model", "") or None,
+                tier=Tier(priority),
+                idempotency_key=_text(frame, "idempotency_key", ""),
+            )
         )
         await self._send({"op": "accepted", "ref": frame.get("ref"), "job": str(job.pk)})
         if frame.get("follow", True):
@@ -154,7 +213,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             raise AppError(
                 ErrorCode.BAD_REQUEST, f"after: {after[:50]!r} is not an event id.", field="after"
             ) from error
-        job = await in_pool(selectors.get_job_for)(self._signed_in(), _text(frame, "job"))
+        job = await self._as_actor(lambda actor: selectors.get_job_for(actor, _text(frame, "job")))
         self._start_following(job, after_id)
 
     async def _unfollow(self, frame: dict[str, Any]) -> None:
@@ -163,7 +222,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             task.cancel()
 
     async def _cancel(self, frame: dict[str, Any]) -> None:
-        job = await in_pool(services.cancel_job)(actor=self._signed_in(), job_id=_text(frame, "job"))
+        job = await self._as_actor(lambda actor: services.cancel_job(actor=actor, job_id=_text(frame, "job")))
         await self._send(
             {"op": "cancelling", "ref": frame.get("ref"), "job": str(job.pk), "status": job.status}
         )
@@ -201,9 +260,10 @@ class JobsConsumer(AsyncWebsocketConsumer):
             if self._followed.get(job_id) is asyncio.current_task():
                 del self._followed[job_id]
 
-    async def _turn_away(self) -> None:
-        await self._send_error(NotSignedIn(), None)
-        await self.close(NOT_SIGNED_IN)
+    def _unfollow_all(self) -> None:
+        for task in self._followed.values():
+            task.cancel()
+        self._followed.clear()
 
     async def _send(self, frame: dict[str, Any]) -> None:
         await self.send(json.dumps({key: value for key, value in frame.items() if value is not None}))

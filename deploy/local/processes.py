@@ -123,7 +123,7 @@ def _web(options: Options) -> tuple[str, ...]:
             "aigc.asgi:application",
         )
     return (
-        *_python("daphne"),
+        *_python("aigc.web_server"),
         "-b",
         options.host,
         "-p",

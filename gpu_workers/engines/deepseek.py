@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -33,6 +33,7 @@ from gpu_workers.engines.base import (
 from gpu_workers.engines.chat_batch import REFUSALS, BatchLoop
 from gpu_workers.engines.chat_load import LoadedChat, batch_limits, load_chat
 from gpu_workers.engines.chat_plain import PlainGenerate
+from gpu_workers.engines.chat_prompt import PromptWriter
 from gpu_workers.engines.chat_sampling import GeneratedToken, Sampling
 from gpu_workers.engines.device import module_bytes
 from gpu_workers.engines.text_stream import (
@@ -69,7 +70,7 @@ class DeepSeekEngine:
         self._model, self._tokenizer, self._context = loaded.model, loaded.tokenizer, loaded.context_tokens
         self._defaults = self._model.generation_config
         self._eos = _eos_tokens(self._defaults, self._tokenizer)
-        self._marks = _unseen_marks(self._tokenizer)
+        self._prompts = PromptWriter(self._tokenizer)
         # The defaults are ours to apply; left on the model they would creep back into `generate`.
         self._model.generation_config = GenerationConfig(eos_token_id=self._eos or None)
         self._plain = PlainGenerate(
@@ -150,9 +151,8 @@ class DeepSeekEngine:
         )
 
     def _prompt(self, params: ChatParams) -> str:
-        turns = [{"role": turn.role, "content": turn.content} for turn in params.messages]
         try:
-            return str(self._tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+            return self._prompts.render(params.messages)
         except jinja2.TemplateError as error:
             raise EngineError(
                 "bad_messages",
@@ -160,9 +160,7 @@ class DeepSeekEngine:
             ) from error
 
     def _encode(self, text: str) -> list[int]:
-        # JSON can carry halves of characters that no tokenizer takes.
-        whole = text.encode(errors="replace").decode()
-        tokens = list(self._tokenizer.encode(whole, add_special_tokens=False, verbose=False))
+        tokens = self._prompts.encode(text)
         known = self._model.get_input_embeddings().weight.shape[0]
         if unknown := [token for token in tokens if token >= known]:
             raise EngineError(
@@ -195,7 +193,7 @@ class DeepSeekEngine:
         if not (resume.text or resume.reasoning):
             yield _Start(exact=False)
             return
-        read = self._encode(_raw_text(resume, opened=plan.opened))
+        read = self._encode(self._raw_text(resume, opened=plan.opened))
         if plan.sampling.greedy and plan.penalty is None:
             prefix: list[GeneratedToken] = []
             # A long answer may not fit into one pass; then all of it is made again.
@@ -205,6 +203,14 @@ class DeepSeekEngine:
         elif plan.sampling.greedy or plan.seed is not None:
             yield _Start(exact=True)
         yield _Start(exact=False, prefix=[GeneratedToken(token, None) for token in read[: plan.max_tokens]])
+
+    def _raw_text(self, resume: Resume, *, opened: bool) -> str:
+        """What the model must have written for the reader to see this; white space as DeepSeek has it."""
+        reasoning, text = map(self._prompts.as_text, (resume.reasoning, resume.text))
+        if not (reasoning or opened):
+            return text
+        head = "" if opened else f"{THINK_OPEN}\n"
+        return head + reasoning + (f"{THINK_CLOSE}\n\n{text}" if text else "")
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not typed for us
     def _confirmed(self, plan: _Plan, read: Sequence[int]) -> list[GeneratedToken]:
@@ -273,7 +279,8 @@ class DeepSeekEngine:
             parts=AnswerStream(opened=plan.opened, stop=plan.params.stop),
             read=AlreadyRead(resume.reasoning, resume.text),
             eos=self._eos,
-            unseen=self._marks,
+            unseen=self._prompts.unseen,
+            tags=self._prompts.tags,
         )
 
     def _decode(self, tokens: Sequence[int]) -> str:
@@ -314,7 +321,8 @@ class _Answer:
     parts: AnswerStream
     read: AlreadyRead
     eos: Sequence[int]
-    unseen: frozenset[int]
+    unseen: Set[int]
+    tags: Mapping[int, str]
     count: int = 0
     finish_reason: str = "length"
     _probabilities: list[float] = field(default_factory=list)
@@ -347,20 +355,16 @@ class _Answer:
             self._probabilities.append(token.probability)
         if token.id in self.eos:
             self.finish_reason = "stop"
-        if token.id in self.eos or token.id in self.unseen:
+        if token.id in self.eos or token.id in self.unseen or self._is_stray(token.id):
             return Piece()
         piece = self.parts.feed(self.words.feed(token.id))
         if self.parts.stopped:
             self.finish_reason = "stop"
         return piece
 
-
-def _raw_text(resume: Resume, *, opened: bool) -> str:
-    """What the model must have written for the reader to see this; white space as DeepSeek has it."""
-    if not (resume.reasoning or opened):
-        return resume.text
-    head = "" if opened else f"{THINK_OPEN}\n"
-    return head + resume.reasoning + (f"{THINK_CLOSE}\n\n{resume.text}" if resume.text else "")
+    def _is_stray(self, token: int) -> bool:
+        """Whether it is a tag of thinking where nothing is to be opened or closed."""
+        return token in self.tags and self.tags[token] != self.parts.awaited_tag
 
 
 def _sampling(params: ChatParams, defaults: GenerationConfig) -> Sampling:
@@ -403,15 +407,6 @@ def _eos_tokens(defaults: GenerationConfig, tokenizer: PreTrainedTokenizerBase) 
     if eos is None:
         eos = tokenizer.eos_token_id
     return [] if eos is None else [eos] if isinstance(eos, int) else list(eos)
-
-
-def _unseen_marks(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Control tokens that no reader should see. Some models count the tags of thinking as such."""
-    return frozenset(
-        token
-        for token, mark in tokenizer.added_tokens_decoder.items()
-        if mark.special and mark.content not in (THINK_OPEN, THINK_CLOSE)
-    )
 
 
 def _started_loop(spec: ModelSpec, loaded: LoadedChat, eos: Sequence[int]) -> BatchLoop | None:

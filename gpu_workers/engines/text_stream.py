@@ -86,6 +86,13 @@ class AnswerStream:
         """Whether a stop string has ended the answer."""
         return self._state == "ended"
 
+    @property
+    def awaited_tag(self) -> str:
+        """The tag that would mean something if it came next; empty where none does."""
+        if self._state == "reasoning":
+            return THINK_CLOSE
+        return THINK_OPEN if self._state == "start" and not self._held.strip() else ""
+
     def feed(self, text: str) -> Piece:
         """What the reader may see now."""
         self._held += text

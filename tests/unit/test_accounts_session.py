@@ -244,6 +244,7 @@ def test_a_websockets_session_has_the_same_actor_until_it_signs_out(client: Clie
     assert (actor.user_id, actor.role, actor.via) == (ada.pk, Role.OWNER, "session")
 
     store[WORKSPACE_KEY] = str(theirs.pk)
+    store.save()
     moved = actor_of_session(store)
     assert moved is not None
     assert moved.role is Role.VIEWER

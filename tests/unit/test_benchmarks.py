@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from benchmarks.job_client import JobFailed
 from benchmarks.latency import Waits, rows_of
 from benchmarks.open_webui_shape import event_text
 from benchmarks.peers import PeerEnvironment
-from benchmarks.processes import Cost, cpu_s, sampling, wait_until_quiet
+from benchmarks.processes import Cost, cpu_s, sampling, unread_mb, wait_until_quiet
 from benchmarks.product import environment
 from benchmarks.report import Bar, Row, ratio, table, write_json
 from benchmarks.shapes import Load, Record
@@ -147,8 +148,11 @@ def test_deltas_and_outputs_are_read_too() -> None:
         (101.0, "chat:message:delta", {"content": token(0)}),
         (102.0, "chat:completion", {"output": output}),
         (103.0, "chat:completion", {"choices": [{"delta": {"content": token(2)}}]}),
+        (104.0, "response:completion", {"choices": [{"delta": {"role": "assistant", "content": ""}}]}),
+        (105.0, "response:completion", {"type": "response.output_text.delta", "delta": token(3)}),
+        (106.0, "response:completion", {"type": "response.output_text.done", "text": token(3)}),
     ]
-    assert read("open-webui", webui_record(*events)).indices == [0, 1, 2]  # type: ignore[arg-type]
+    assert read("open-webui", webui_record(*events)).indices == [0, 1, 2, 3]  # type: ignore[arg-type]
     assert event_text({"type": "chat:title", "data": "Clocks"}) == ("", None)
 
 
@@ -189,6 +193,20 @@ def test_quiet_is_waited_for() -> None:
             assert cpu_s(child.pid) >= 0.5
         finally:
             child.kill()
+
+
+def test_what_clients_have_not_taken_is_counted_for_their_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            server, _ = listener.accept()
+            with server:
+                assert unread_mb(port) == 0
+                server.setblocking(False)
+                sent = server.send(b"x" * 200_000)
+                assert 0 < unread_mb(port) <= sent / 1e6
 
 
 # --- bars and verdicts
