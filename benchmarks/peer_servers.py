@@ -33,6 +33,8 @@ OPEN_WEBUI_SETTINGS = {
     "RAG_EMBEDDING_MODEL_AUTO_UPDATE": "false",
     "OFFLINE_MODE": "true",
     "HF_HUB_OFFLINE": "1",
+    # After its own 5 s, some of 60 people who ask at once are told that the database is locked.
+    "DATABASE_SQLITE_PRAGMA_BUSY_TIMEOUT": "60000",
     "DO_NOT_TRACK": "true",
     "SCARF_NO_ANALYTICS": "true",
     "ANONYMIZED_TELEMETRY": "false",

@@ -1,0 +1,1 @@
+"""Examines the demo chat model with questions that its training never saw."""

@@ -1,0 +1,1 @@
+"""Makes the demo chat model: a corpus from grammars, a tokenizer, the training and the export."""

@@ -1,0 +1,44 @@
+"""Trains the demo chat model: `python -m gpu_workers.demo.chat_training --state DIR --out DIR`.
+
+Goes on from what lies in the state's folder, after any interruption. `--steps 0` only exports what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shutil
+from pathlib import Path
+
+import torch
+
+from gpu_workers.demo.chat_training.export import export
+from gpu_workers.demo.chat_training.train import Plan, Training
+
+# About 6 hours of 2 cores.
+STEPS = 12_000
+THREADS = 2
+
+
+def main() -> None:
+    """Read the command line, train, export."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--state", type=Path, required=True, help="folder of the training's state")
+    parser.add_argument("--out", type=Path, help="folder for the finished model")
+    parser.add_argument("--seed", type=int, default=Plan(0).seed)
+    parser.add_argument("--steps", type=int, default=STEPS, help="all steps, with those that are done")
+    parser.add_argument("--save-every-s", type=float, default=120)
+    parser.add_argument("--sample-every-s", type=float, default=900)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(THREADS)
+    training = Training(options.state, Plan(options.steps, options.seed), compiled=bool(shutil.which("g++")))
+    training.run(save_every_s=options.save_every_s, sample_every_s=options.sample_every_s)
+    if options.out:
+        export(training, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""From examples to batches: several in a row, each blind to the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from gpu_workers.demo.chat_training.chat_format import completion_text, prompt_text
+from gpu_workers.demo.chat_training.examples import Example
+from gpu_workers.demo.chat_training.mix import training_example
+
+ROWS = 8
+ROW_TOKENS = 512
+# What people write counts less than what the model must write; it still teaches to find and to copy.
+PROMPT_WEIGHT = 0.5
+_NO_KIND = "padding"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Token ids [rows, tokens]; for each the weight of predicting it, and which example it belongs to."""
+
+    tokens: torch.Tensor
+    weights: torch.Tensor
+    owners: torch.Tensor
+    kinds: tuple[str, ...]
+    next_example: int
+
+    @property
+    def mask(self) -> torch.Tensor:
+        """What may attend to what: the same example, up to here. [rows, 1, tokens, tokens]"""
+        same = self.owners[:, :, None] == self.owners[:, None, :]
+        return same.tril()[:, None]
+
+
+def make_batch(
+    tokenizer: PreTrainedTokenizerFast, seed: int, first: int, rows: int = ROWS, row_tokens: int = ROW_TOKENS
+) -> Batch:
+    """The batch that begins with example `first`: as many as fit, in order; longer ones are left out."""
+    tokens = torch.full((rows, row_tokens), tokenizer.pad_token_id)
+    weights = torch.zeros(rows, row_tokens)
+    owners = torch.zeros(rows, row_tokens, dtype=torch.long)
+    used = [0] * rows
+    kinds = [_NO_KIND]
+    number = first
+    while True:
+        example = training_example(seed, number)
+        prompt, completion = encoded(tokenizer, example)
+        size = len(prompt) + len(completion)
+        if size <= row_tokens:
+            row = next((row for row in range(rows) if used[row] + size <= row_tokens), None)
+            if row is None:
+                break
+            start = used[row]
+            used[row] = end = start + size
+            tokens[row, start:end] = torch.tensor(prompt + completion)
+            weights[row, start + 1 : end] = PROMPT_WEIGHT
+            weights[row, start + len(prompt) : end] = 1.0
+            owners[row, start:end] = len(kinds)
+            kinds.append(example.kind)
+        number += 1
+    return Batch(tokens, weights, owners, tuple(kinds), number)
+
+
+def encoded(tokenizer: PreTrainedTokenizerFast, example: Example) -> tuple[list[int], list[int]]:
+    """The tokens of the prompt and of what should follow."""
+    prompt = tokenizer.encode(prompt_text(example), add_special_tokens=False)
+    return prompt, tokenizer.encode(completion_text(example), add_special_tokens=False)

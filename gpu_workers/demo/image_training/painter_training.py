@@ -1,0 +1,82 @@
+"""Teaches the text encoders and the UNet to paint the latents of a scene from its caption."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import torch
+from diffusers.models.attention_processor import AttnProcessor
+
+from gpu_workers.demo.image_training.captions import caption
+from gpu_workers.demo.image_training.networks import Painter, make_scheduler, tokenize
+from gpu_workers.demo.image_training.precision import half_precision
+from gpu_workers.demo.image_training.scenes import training_scene
+from gpu_workers.demo.image_training.tokens import Merges, make_tokenizers
+from gpu_workers.demo.image_training.training_run import Course, TrainingRun
+
+BATCH = 64
+# Without a caption now and then: guidance needs to know what a picture of anything is.
+_DROPPED = 0.1
+
+
+class PainterTraining:
+    """The training's data: what step `n` sees follows from the seed and `n`."""
+
+    def __init__(
+        self,
+        painter: Painter,
+        pool: torch.Tensor,
+        tokens: tuple[dict[str, int], Merges],
+        *,
+        seed: int,
+        device: str,
+    ) -> None:
+        self._painter, self._pool, self._seed, self._device = painter, pool, seed, torch.device(device)
+        self._tokenizers = make_tokenizers(*tokens)
+        self._kept_signal = make_scheduler().alphas_cumprod
+
+    def loss_of(self, step: int) -> torch.Tensor:
+        """The mean squared mistake in v, at times spread evenly over the batch."""
+        draw, noise_draw = (
+            Random(f"{self._seed} {step}"),
+            torch.Generator().manual_seed((self._seed << 32) + step),
+        )
+        numbers = draw.choices(range(len(self._pool)), k=BATCH)
+        captions = [caption(training_scene(self._seed, number), draw) for number in numbers]
+        clean = self._pool[numbers].float()
+        noise = torch.randn(clean.shape, generator=noise_draw)
+        spread = (torch.arange(BATCH) + torch.rand(BATCH, generator=noise_draw)) / BATCH
+        times = (spread * len(self._kept_signal)).long()
+        signal = self._kept_signal[times].sqrt()[:, None, None, None]
+        rest = (1 - self._kept_signal[times]).sqrt()[:, None, None, None]
+        kept = (torch.rand(BATCH, generator=noise_draw) >= _DROPPED).float()
+        tokens = [ids.to(self._device) for ids in tokenize(self._tokenizers, captions)]
+        noisy, target = signal * clean + rest * noise, signal * noise - rest * clean
+        with half_precision(self._device):
+            predicted = self._painter(
+                noisy.to(self._device), times.to(self._device), tokens, kept.to(self._device)
+            )
+        return torch.nn.functional.mse_loss(predicted.float(), target.to(self._device))
+
+
+def train_painter(
+    state: Path,
+    pool: torch.Tensor,
+    tokens: tuple[dict[str, int], Merges],
+    *,
+    seed: int,
+    steps: int,
+    device: str,
+) -> Painter:
+    """The averaged networks after `steps`; goes on from the state on disk."""
+    torch.manual_seed(seed)
+    painter = Painter(tokens[0]).to(device)
+    if device == "cpu":
+        # Torch's fused attention is slow there on the way back: a quarter of the step.
+        painter.unet.set_attn_processor(AttnProcessor())
+    data = PainterTraining(painter, pool, tokens, seed=seed, device=device)
+    course = Course(steps, rate=1e-3, warm_up=300, memory=0.9995)
+    trained = TrainingRun(painter, course, state / "painter.safetensors").run(data.loss_of)
+    assert isinstance(trained, Painter)  # noqa: S101  what TrainingRun was given
+    return trained

@@ -1,0 +1,124 @@
+"""A training that can be interrupted anywhere and goes on as if nothing had happened.
+
+What step `n` learns from follows from the seed and `n` alone, so weights, optimizer and step number are the
+whole state.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_INTERVAL_S = 150.0
+_REPORT_STEPS = 50
+_LARGEST_GRADIENT = 1.0
+_SMALLEST_RATE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long and how fast a network learns; `memory` is the decay of the averaged weights."""
+
+    steps: int
+    rate: float
+    warm_up: int
+    memory: float
+
+    def rate_at(self, step: int) -> float:
+        """Rises over the warm-up, then falls along a cosine."""
+        progress = min(1.0, step / max(1, self.steps))
+        falling = _SMALLEST_RATE + (1 - _SMALLEST_RATE) * (1 + math.cos(math.pi * progress)) / 2
+        return self.rate * min(1.0, (step + 1) / self.warm_up) * falling
+
+
+class TrainingRun:
+    """A network on its way, with the average of its recent weights, which is what gets exported."""
+
+    def __init__(self, network: torch.nn.Module, course: Course, checkpoint: Path) -> None:
+        self._network, self._course, self._checkpoint = network, course, checkpoint
+        self._average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(course.memory))
+        self._parameters = list(network.parameters())
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, course.rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        self.step = 0
+        if checkpoint.exists():
+            self._load()
+
+    def run(self, loss_of: Callable[[int], torch.Tensor]) -> torch.nn.Module:
+        """Take the steps that are left; `loss_of` gets the step's number. Returns the averaged network."""
+        saved_s, losses = time.monotonic(), list[float]()
+        while self.step < self._course.steps:
+            losses.append(self._take_step(loss_of))
+            if self.step % _REPORT_STEPS == 0:
+                log.info("%s step %d loss %.4f", self._checkpoint.stem, self.step, fmean(losses))
+                losses.clear()
+            if time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
+                self.save()
+                saved_s = time.monotonic()
+        self.save()
+        averaged: torch.nn.Module = self._average.module
+        return averaged.eval().requires_grad_(False)
+
+    def save(self) -> None:
+        """Write all or nothing: a reader and a restart see the old file until the new one is complete."""
+        scratch = self._checkpoint.with_suffix(".part")
+        save_file(self._tensors(), scratch, {"step": json.dumps(self.step)})
+        with scratch.open("rb") as file:
+            os.fsync(file.fileno())
+        scratch.replace(self._checkpoint)
+
+    def _take_step(self, loss_of: Callable[[int], torch.Tensor]) -> float:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._course.rate_at(self.step)
+        loss = loss_of(self.step)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters, _LARGEST_GRADIENT)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self._average.update_parameters(self._network)
+        self.step += 1
+        return float(loss.detach())
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        optimizer: Mapping[int, Mapping[str, torch.Tensor]] = self._optimizer.state_dict()["state"]
+        return {
+            **{f"network.{name}": tensor for name, tensor in self._network.state_dict().items()},
+            **{f"average.{name}": tensor for name, tensor in self._average.state_dict().items()},
+            **{
+                f"optimizer.{number}.{name}": tensor
+                for number, state in optimizer.items()
+                for name, tensor in state.items()
+            },
+        }
+
+    def _load(self) -> None:
+        tensors = load_file(self._checkpoint)
+        with safe_open(self._checkpoint, "pt") as file:
+            self.step = json.loads(file.metadata()["step"])
+        self._network.load_state_dict(_below("network.", tensors))
+        self._average.load_state_dict(_below("average.", tensors))
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in _below("optimizer.", tensors).items():
+            number, part = name.split(".")
+            state.setdefault(int(number), {})[part] = tensor
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+        log.info("%s goes on from step %d", self._checkpoint.stem, self.step)
+
+
+def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,130 @@
+"""The training of the demo chat model learns, goes on after a kill as if nothing had been, and exports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from gpu_workers.demo.chat_training.chat_format import completion_text, prompt_text
+from gpu_workers.demo.chat_training.export import export
+from gpu_workers.demo.chat_training.mix import training_example
+from gpu_workers.demo.chat_training.packing import encoded, make_batch
+from gpu_workers.demo.chat_training.sampling import MAX_TOKENS, reply_of
+from gpu_workers.demo.chat_training.train import Plan, Training, rate_factor
+
+pytestmark = pytest.mark.engines
+
+TINY = Plan(steps=60, seed=3, layers=1, width=32, heads=2, rows=2, row_tokens=256, tokenizer_sample=400)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    training = Training(tmp_path_factory.mktemp("trained"), TINY)
+    training.run(save_every_s=1e9, sample_every_s=1e9)
+    return training
+
+
+def batch_loss(training: Training) -> float:
+    batch = make_batch(training.tokenizer, 4, 20_000, TINY.rows, TINY.row_tokens)
+    with torch.no_grad():
+        scores = training.model(input_ids=batch.tokens, attention_mask=batch.mask).logits
+    losses = torch.nn.functional.cross_entropy(
+        scores[:, :-1].transpose(1, 2), batch.tokens[:, 1:], reduction="none"
+    )
+    return float((losses * batch.weights[:, 1:]).sum() / batch.weights.sum())
+
+
+def test_the_loss_falls(trained: Training, tmp_path: Path) -> None:
+    untrained = Training(tmp_path, TINY)
+    assert batch_loss(trained) < batch_loss(untrained) - 1
+
+
+def test_going_on_after_an_interruption_gives_the_weights_of_an_undisturbed_training(
+    trained: Training, tmp_path: Path
+) -> None:
+    first = Training(tmp_path, TINY)
+    for _ in range(7):
+        first._train_on_next()
+    first.save()
+    first._train_on_next()  # lost with the process
+    again = Training(tmp_path, TINY)
+    assert again.step == 7
+    again.run(save_every_s=1e9, sample_every_s=1e9)
+    for name, weight in trained.model.state_dict().items():
+        assert torch.equal(weight, again.model.state_dict()[name]), name
+
+
+def test_a_checkpoint_that_was_being_written_does_not_matter(tmp_path: Path) -> None:
+    training = Training(tmp_path, TINY)
+    training._train_on_next()
+    training.save()
+    (tmp_path / "checkpoint.new").write_bytes(b"half")
+    assert Training(tmp_path, TINY).step == 1
+
+
+def test_a_state_of_another_seed_is_refused(tmp_path: Path) -> None:
+    Training(tmp_path, TINY).save()
+    with pytest.raises(ValueError, match="seed 3, not 4"):
+        Training(tmp_path, Plan(steps=1, seed=4, layers=1, width=32, heads=2))
+
+
+def test_the_rates_rise_stay_and_fall_to_nothing() -> None:
+    factors = [rate_factor(step, 1000) for step in range(1000)]
+    assert factors[0] < 0.1
+    assert factors[400] == 1.0
+    assert 0 < factors[-1] < 0.01
+
+
+def test_an_example_sees_nothing_of_its_neighbours(trained: Training) -> None:
+    batch = make_batch(trained.tokenizer, 3, 20_000, TINY.rows, TINY.row_tokens)
+    row = batch.owners[0]
+    last = int(row.max())
+    changed = batch.tokens.clone()
+    changed[0, row == row[0]] = 300
+    with torch.no_grad():
+        before = trained.model(input_ids=batch.tokens, attention_mask=batch.mask).logits[0, row == last]
+        after = trained.model(input_ids=changed, attention_mask=batch.mask).logits[0, row == last]
+    assert last != int(row[0])
+    torch.testing.assert_close(before, after)
+
+
+def test_answers_of_the_corpus_are_shorter_than_the_limit(trained: Training) -> None:
+    for number in range(20_000, 22_000):
+        _, completion = encoded(trained.tokenizer, training_example(20, number))
+        assert len(completion) <= MAX_TOKENS
+
+
+def test_the_export_loads_like_any_model_and_cuts_text_as_the_training_did(
+    trained: Training, tmp_path: Path
+) -> None:
+    export(trained, tmp_path / "out")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", use_safetensors=True)
+    assert model.config.architectures == ["Qwen2ForCausalLM"]
+    for number in range(20_000, 20_200):
+        example = training_example(20, number)
+        turns = [{"role": turn.role, "content": turn.content} for turn in example.turns]
+        prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        assert prompt == prompt_text(example)
+        wanted, completion = encoded(trained.tokenizer, example)
+        assert tokenizer.encode(prompt, add_special_tokens=False) == wanted
+        assert tokenizer.decode(completion, skip_special_tokens=False) == completion_text(example)
+
+
+def test_names_are_cut_the_same_wherever_they_stand(trained: Training) -> None:
+    for name in ("Trimjeesweck", "泅痔诬", "AB-1204", "王雨轩"):
+        alone = trained.tokenizer.encode(name, add_special_tokens=False)
+        for text in (f"in {name}.", f"\n{name},", f"“在{name}工作。”", f"→{name}"):
+            tokens = trained.tokenizer.encode(text, add_special_tokens=False)
+            assert any(tokens[start : start + len(alone)] == alone for start in range(len(tokens)))
+
+
+def test_a_reply_is_taken_apart() -> None:
+    reply = reply_of("topic: x\n</think>\n\nPress it.<｜end▁of▁sentence｜>", 12)
+    assert (reply.reasoning, reply.answer, reply.ended, reply.closed) == ("topic: x", "Press it.", True, True)
+    endless = reply_of("topic: x x x x", 300)
+    assert not endless.ended
+    assert not endless.closed

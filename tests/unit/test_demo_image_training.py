@@ -1,0 +1,330 @@
+"""The training of the demo image model on a few steps: it resumes exactly, and its export is a real SDXL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+from safetensors.torch import load_file  # noqa: E402
+
+from gpu_workers.demo.image_evaluation import measures, painting, sheet  # noqa: E402
+from gpu_workers.demo.image_evaluation.__main__ import line  # noqa: E402
+from gpu_workers.demo.image_evaluation.measures import Row  # noqa: E402
+from gpu_workers.demo.image_evaluation.painting import Order, loaded  # noqa: E402
+from gpu_workers.demo.image_training import training_run, vae_training  # noqa: E402
+from gpu_workers.demo.image_training.__main__ import build  # noqa: E402
+from gpu_workers.demo.image_training.captions import caption  # noqa: E402
+from gpu_workers.demo.image_training.drawing import paint  # noqa: E402
+from gpu_workers.demo.image_training.export import MAX_BYTES  # noqa: E402
+from gpu_workers.demo.image_training.networks import Painter, make_vae, tokenize  # noqa: E402
+from gpu_workers.demo.image_training.scenes import SIDE, Landscape, Scene, training_scene  # noqa: E402
+from gpu_workers.demo.image_training.tokens import MAX_TOKENS, learn_tokens, make_tokenizers  # noqa: E402
+from gpu_workers.demo.image_training.training_run import Course, TrainingRun  # noqa: E402
+
+pytestmark = pytest.mark.engines
+
+VAE_STEPS, STEPS, SCENES = 2, 3, 128
+
+
+class Killed(Exception):
+    """Stands for kill -9: nothing of the run tidies up after it."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline that was trained for a few steps."""
+    folder = tmp_path_factory.mktemp("image")
+    train(folder / "state", folder / "pipeline")
+    return folder / "pipeline"
+
+
+def train(state: Path, out: Path) -> None:
+    build(state=state, out=out, seed=1, vae_steps=VAE_STEPS, scenes=SCENES, steps=STEPS)
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return {
+        f"{path.parent.name} {name}": tensor
+        for path in sorted(folder.rglob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+
+
+# --- interruptions
+
+
+def test_a_training_killed_at_any_step_ends_with_the_same_weights(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_run, "CHECKPOINT_INTERVAL_S", 0.0)
+    take_step, taken = TrainingRun._take_step, 0
+
+    def counted(run: TrainingRun, loss_of: Callable[[int], Any]) -> float:
+        nonlocal taken
+        if taken in deadly:
+            deadly.remove(taken)
+            raise Killed
+        taken += 1
+        return take_step(run, loss_of)
+
+    monkeypatch.setattr(TrainingRun, "_take_step", counted)
+    deadly = {1, VAE_STEPS + 2}  # within the VAE's steps, then within the painter's
+    while deadly:
+        with pytest.raises(Killed):
+            train(tmp_path / "state", tmp_path / "pipeline")
+    train(tmp_path / "state", tmp_path / "pipeline")
+    assert taken == VAE_STEPS + STEPS, "no step is taken twice"
+    whole, resumed = weights(trained), weights(tmp_path / "pipeline")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "line.safetensors"
+    (tmp_path / "line.part").write_bytes(b"half of a checkpoint, left by a kill")
+    run = line_run(checkpoint, steps=3)
+    run.run(line_loss)
+    assert line_run(checkpoint, steps=3).step == 3
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_a_training_learns_and_averages_its_weights(tmp_path: Path) -> None:
+    average: Any = line_run(tmp_path / "line.safetensors", steps=300).run(line_loss)
+    assert average.weight.item() == pytest.approx(3.0, abs=0.1)
+    assert not average.weight.requires_grad
+
+
+def test_the_rate_rises_and_then_falls() -> None:
+    course = Course(steps=100, rate=1.0, warm_up=10, memory=0.9)
+    rates = [course.rate_at(step) for step in range(100)]
+    assert rates.index(max(rates)) == 9
+    assert rates[-1] < 0.03
+
+
+LINE: dict[int, Any] = {}
+
+
+def line_run(checkpoint: Path, *, steps: int) -> TrainingRun:
+    torch.manual_seed(1)
+    LINE[0] = torch.nn.Linear(1, 1)
+    return TrainingRun(LINE[0], Course(steps, rate=0.1, warm_up=1, memory=0.9), checkpoint)
+
+
+def line_loss(step: int) -> Any:
+    x = torch.randn(32, 1, generator=torch.Generator().manual_seed(step))
+    return torch.nn.functional.mse_loss(LINE[0](x), 3 * x)
+
+
+# --- the VAE
+
+
+def test_normalised_latents_have_mean_0_and_deviation_1_and_decode_to_the_same_picture() -> None:
+    torch.manual_seed(1)
+    vae = make_vae().eval()
+    pixels = vae_training.to_pixels([training_scene(1, number) for number in range(8)])
+    with torch.no_grad():
+        before = vae.decode(vae.encode(pixels).latent_dist.mean).sample
+        vae_training.normalise(vae, pixels)
+        latents = vae.encode(pixels).latent_dist
+        after = vae.decode(latents.mean).sample
+    flat = latents.mean.movedim(1, -1).reshape(-1, 4)
+    assert flat.mean(0).abs().max() < 0.05
+    assert (flat.std(0) - 1).abs().max() < 0.05
+    assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_pictures_become_pixels_from_minus_1_to_1() -> None:
+    scene = training_scene(1, 0)
+    pixels = vae_training.to_pixels([scene])
+    assert pixels.shape == (1, 3, SIDE, SIDE)
+    back = ((pixels[0] + 1) * 127.5).round().byte().movedim(0, -1).numpy()
+    assert Image.fromarray(back).tobytes() == paint(scene).tobytes()
+
+
+# --- the tokenizer
+
+
+def test_captions_keep_whole_words_and_single_characters() -> None:
+    tokenizer, _ = make_tokenizers(*learn_tokens())
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer("three red circles").input_ids)
+    assert tokens == ["<|startoftext|>", "three</w>", "red</w>", "circles</w>", "<|endoftext|>"]
+    assert len(tokenizer("蓝色背景上的三个红色圆形").input_ids) == 12 + 2
+
+
+def test_captions_fit_and_unknown_words_are_read_as_bytes() -> None:
+    tokenizer, _ = make_tokenizers(*learn_tokens())
+    lengths = [len(tokenizer(caption(training_scene(1, n), Random(n))).input_ids) for n in range(500)]
+    assert sum(length > MAX_TOKENS for length in lengths) <= 5
+    unknown = tokenizer("Zürich 猫 🙂").input_ids
+    assert tokenizer.unk_token_id not in unknown[1:-1]
+
+
+# --- the export
+
+
+def test_the_export_is_small_half_precision_safetensors(trained: Path) -> None:
+    files = [path for path in trained.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MAX_BYTES
+    assert {path.suffix for path in files} == {".json", ".txt", ".safetensors"}
+    assert {tensor.dtype for tensor in weights(trained).values()} == {torch.float16}
+
+
+def test_diffusers_loads_the_export_with_every_part(trained: Path) -> None:
+    pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(trained)
+    assert pipeline.unet.config.addition_embed_type == "text_time"
+    assert (pipeline.vae_scale_factor, pipeline.default_sample_size) == (8, SIDE // 8)
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
+    assert pipeline.config.force_zeros_for_empty_prompt
+
+
+def test_the_training_reads_captions_as_the_pipeline_does(trained: Path) -> None:
+    pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(trained, torch_dtype=torch.float32)
+    tokens = learn_tokens()
+    painter = Painter(tokens[0]).eval()
+    for part in ("text_encoder", "text_encoder_2", "unet"):
+        getattr(painter, part).load_state_dict(getattr(pipeline, part).state_dict())
+    texts = ["three red circles", "夜晚的湖"]
+    seen: dict[str, Any] = {}
+    painter.unet.register_forward_pre_hook(lambda _, args, given: seen.update(given), with_kwargs=True)
+    with torch.no_grad():
+        painter(
+            torch.zeros(2, 4, 16, 16),
+            torch.tensor([5, 5]),
+            tokenize(make_tokenizers(*tokens), texts),
+            torch.tensor([1.0, 0.0]),
+        )
+        embeds, _, pooled, _ = pipeline.encode_prompt(texts, device="cpu", do_classifier_free_guidance=False)
+    assert torch.allclose(seen["encoder_hidden_states"][0], embeds[0], atol=1e-5)
+    assert torch.allclose(seen["added_cond_kwargs"]["text_embeds"][0], pooled[0], atol=1e-5)
+    assert seen["added_cond_kwargs"]["time_ids"][0].tolist() == [SIDE, SIDE, 0, 0, SIDE, SIDE]
+    assert not seen["encoder_hidden_states"][1].any(), "a dropped caption is zeros, as the pipeline has it"
+
+
+def test_the_engine_paints_repaints_and_fills_with_the_export(trained: Path) -> None:
+    scene = training_scene(1, 0)
+    mask = Image.new("L", (SIDE, SIDE))
+    mask.paste(255, (64, 0, SIDE, SIDE))
+    with loaded(trained) as painter:
+        order = Order("一个红色圆形", "blue", seed=3)
+        for given in (order, replace(order, image=paint(scene))):
+            (picture,) = painter.paint([given], steps=2)
+            assert picture.size == (SIDE, SIDE)
+        (picture,) = painter.paint([replace(order, image=paint(scene), mask=mask)], steps=2)
+    left = picture.crop((0, 0, 64, SIDE))
+    assert left.tobytes() == paint(scene).crop((0, 0, 64, SIDE)).tobytes()
+
+
+def test_orders_of_a_batch_come_back_in_their_order(trained: Path) -> None:
+    orders = [Order("a red circle", seed=seed) for seed in range(3)]
+    with loaded(trained) as painter:
+        together = painter.paint(orders, steps=1)
+        alone = painter.paint(orders[2:], steps=1)
+    assert apart(together[2], alone[0]) <= 2
+    assert apart(together[0], alone[0]) > 2
+
+
+def apart(one: Image.Image, other: Image.Image) -> int:
+    bands: Any = ImageChops.difference(one, other).getextrema()
+    return max(int(high) for _, high in bands)
+
+
+# --- the evaluation
+
+
+def test_the_untrained_model_is_below_the_bar_and_the_speed_is_measured(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painting, "STEPS", 2)
+    rows = list(measures.measure(trained, count=4))
+    right, speed = rows[0], rows[-1]
+    assert (right.bar, right.ok, right.result) == (0.85, False, 0.0)
+    assert speed.unit == "s"
+    assert speed.result > 0
+
+
+class DrawingPainter:
+    """Paints by code what was ordered, after `change`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, change: Callable[[Scene], Scene]) -> None:
+        self._scenes: dict[str, Scene] = {}
+        self._change, real = change, measures._orders
+
+        def remembered(scenes: Sequence[Scene]) -> list[Order]:
+            orders = real(scenes)
+            self._scenes |= {order.prompt: scene for order, scene in zip(orders, scenes, strict=True)}
+            return orders
+
+        monkeypatch.setattr(measures, "_orders", remembered)
+
+    def paint(self, orders: Sequence[Order], **_: Any) -> list[Image.Image]:
+        return [self._picture(order) for order in orders]
+
+    def _picture(self, order: Order) -> Image.Image:
+        picture = paint(self._change(self._scenes[order.prompt]))
+        return (
+            picture
+            if order.mask is None or order.image is None
+            else Image.composite(picture, order.image, order.mask)
+        )
+
+
+def measured(painter: Any) -> list[Row]:
+    return [
+        *measures._objects(painter, 24),
+        measures._pairs(painter, 12),
+        measures._landscapes(painter, 24),
+        measures._image_to_image(painter, 12),
+        *measures._inpainting(painter, 12),
+    ]
+
+
+def test_pictures_drawn_as_ordered_are_right_in_every_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = measured(DrawingPainter(monkeypatch, lambda scene: scene))
+    assert {row.measure: row.result for row in rows} == {row.measure: 1.0 for row in rows}
+
+
+def test_pictures_of_something_else_are_right_in_no_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(scene: Scene) -> Scene:
+        if isinstance(scene, Landscape):
+            return replace(scene, sky="day", light=None, water="", boat=False, houses=0, trees=0)
+        return replace(scene, groups=())
+
+    rows = [row for row in measured(DrawingPainter(monkeypatch, changed)) if "outside" not in row.measure]
+    wrong = {row.measure: row.result for row in rows if row.measure != "- background"}
+    assert wrong == dict.fromkeys(wrong, 0.0)
+
+
+def test_a_row_says_its_bar() -> None:
+    assert line(Row("right", 240, 0.9, 0.85)).split() == ["right", "240", "90.0", "%", "≥", "85.0", "%", "ok"]
+    assert line(Row("right", 240, 0.8, 0.85)).endswith("MISSED")
+    assert not Row("right", 240, float("nan"), 0.85).ok
+    slow = Row("time", 3, 6.0, 5.0, "s", at_most=True)
+    assert (slow.ok, slow.shown, slow.shown_bar) == (False, "6.00 s", "≤ 5.00 s")
+
+
+def test_the_contact_sheet_shows_24_unseen_orders(trained: Path, tmp_path: Path) -> None:
+    captions = sheet.sheet_captions()
+    assert len(set(captions)) == 24
+    sheet.write_sheet(trained, tmp_path, [Row("right", 240, 0.9, 0.85)])
+    with Image.open(tmp_path / "images.png") as image:
+        assert image.width > 6 * SIDE
+        assert image.height > 4 * SIDE
+    page = (tmp_path / "images.md").read_text(encoding="utf-8")
+    assert all(text in page for text in captions)
+    assert "| right | 240 | 90.0 % | ≥ 85.0 % |" in page
