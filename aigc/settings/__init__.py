@@ -175,7 +175,7 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = {"SITE_TITLE": "AIGC Studio", "SITE_HEADER": "AIGC Studio", "SITE_URL": "/"}
 
 # --- jobs
-AIGC_SWEEP_S = env.integer("AIGC_SWEEP_S", 5, at_least=1, at_most=60)
+AIGC_SWEEP_S = env.integer("AIGC_SWEEP_S", 4, at_least=1, at_most=60)
 CELERY = celery_settings(AIGC_REDIS_URL, sweep_s=AIGC_SWEEP_S)
 AIGC_LIVE_SHARDS = env.integer("AIGC_LIVE_SHARDS", 1, at_least=1, at_most=64)
 AIGC_LOG_CAP = env.integer("AIGC_LOG_CAP", 4000, at_least=100, at_most=100_000)
