@@ -30,7 +30,8 @@ def make_vae() -> AutoencoderKL:
         latent_channels=LATENT_CHANNELS,
         block_out_channels=(16, 32, 64, 128),
         layers_per_block=1,
-        norm_num_groups=8,
+        # Not more: in a plain picture a group's channels can only say how they differ, and two say one bit.
+        norm_num_groups=1,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         # `vae_training.normalise` gives the latents this scale.
@@ -96,7 +97,7 @@ def _make_unet() -> UNet2DConditionModel:
         out_channels=LATENT_CHANNELS,
         block_out_channels=(64, 128, 160),
         layers_per_block=1,
-        norm_num_groups=16,
+        norm_num_groups=8,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=(1, 1, 1),

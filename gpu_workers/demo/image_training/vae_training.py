@@ -16,7 +16,9 @@ from gpu_workers.demo.image_training.training_run import Course, TrainingRun
 
 BATCH = 6
 # Latents with a little noise of their own make a smooth space, in which small mistakes of the UNet stay small.
-_SMOOTHNESS = 5e-4
+_SMOOTHNESS = 1e-4
+# The logarithm of that noise's variance at the start: noise as large as the latents would drown them.
+_FIRST_NOISE = -6.0
 _MEASURED_SCENES = 128
 
 
@@ -24,6 +26,8 @@ def train_vae(state: Path, *, seed: int, steps: int, device: str) -> Autoencoder
     """The trained VAE with normalised latents; goes on from the state on disk."""
     torch.manual_seed(seed)
     vae = make_vae().to(device)
+    with torch.no_grad():
+        vae.quant_conv.bias[LATENT_CHANNELS:] = _FIRST_NOISE
     run = TrainingRun(vae, Course(steps, rate=1.5e-3, warm_up=100, memory=0.999), state / "vae.safetensors")
 
     def loss_of(step: int) -> torch.Tensor:
