@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -17,8 +18,8 @@ def export(training: Training, folder: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     tokenizer = training.tokenizer
     tokenizer.save_pretrained(fresh)
-    model = training.averaged.to(torch.bfloat16)
-    model.config.dtype = torch.bfloat16
+    model = deepcopy(training.averaged).half()
+    model.config.dtype = torch.float16
     # A small model that samples slips; low, or its sums and copies would be wrong now and then.
     model.generation_config = GenerationConfig(
         do_sample=True,
