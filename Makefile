@@ -6,7 +6,7 @@ BIN = .venv/bin
 TEST_WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers
+.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image eval-demo
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -45,3 +45,18 @@ bench: setup ## Measure against the bars of docs/benchmarks.md
 
 bench-peers: setup ## Make the environments of the peers that `make bench` compares with
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+# Folder of the trainings' state: started again they go on from it, and a new folder begins from nothing.
+DEMO_STATE ?= data/demo-training
+
+demo-models: setup ## Train the demo models from fixed seeds (hours on two cores; goes on where it was interrupted)
+	@$(MAKE) -j 2 demo-chat demo-image
+
+demo-chat:
+	$(BIN)/python -m gpu_workers.demo.chat_training --state $(DEMO_STATE)/chat --out gpu_workers/demo/chat
+
+demo-image:
+	$(BIN)/python -m gpu_workers.demo.image_training --state $(DEMO_STATE)/image --out gpu_workers/demo/image --threads 1
+
+eval-demo: setup ## Examine the demo models and show their work in docs/demo (ARGS="chat --share 0.2")
+	$(BIN)/python -m gpu_workers.demo.evaluation --docs docs/demo $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from gpu_workers.demo.chat_training.train import Plan, Training, rate_factor
 
 pytestmark = pytest.mark.engines
 
-TINY = Plan(steps=60, seed=3, layers=1, width=32, heads=2, rows=2, row_tokens=256, tokenizer_sample=400)
+TINY = Plan(steps=60, seed=3, layers=2, width=32, heads=2, rows=2, row_tokens=256, tokenizer_sample=400)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,20 @@ def batch_loss(training: Training) -> float:
         scores[:, :-1].transpose(1, 2), batch.tokens[:, 1:], reduction="none"
     )
     return float((losses * batch.weights[:, 1:]).sum() / batch.weights.sum())
+
+
+def test_an_untrained_model_already_looks_for_what_followed_an_equal_token(tmp_path: Path) -> None:
+    plan = replace(TINY, width=256, heads=4)
+    model = Training(tmp_path, plan).model
+    model.set_attn_implementation("eager")
+    draw = torch.Generator().manual_seed(1)
+    half = torch.randperm(model.config.vocab_size, generator=draw)[:40]
+    with torch.no_grad():
+        before, match = model(input_ids=half.repeat(2)[None], output_attentions=True).attentions
+    later = torch.arange(40, 80)
+    assert before[0, 0, later, later - 1].min() > 0.9
+    followed = match[0, 0, later, later - 39].mean()
+    assert followed > 10 / 80
 
 
 def test_the_loss_falls(trained: Training, tmp_path: Path) -> None:
@@ -68,7 +83,7 @@ def test_a_checkpoint_that_was_being_written_does_not_matter(tmp_path: Path) -> 
 def test_a_state_of_another_seed_is_refused(tmp_path: Path) -> None:
     Training(tmp_path, TINY).save()
     with pytest.raises(ValueError, match="seed 3, not 4"):
-        Training(tmp_path, Plan(steps=1, seed=4, layers=1, width=32, heads=2))
+        Training(tmp_path, Plan(steps=1, seed=4, layers=2, width=32, heads=2))
 
 
 def test_the_rates_rise_stay_and_fall_to_nothing() -> None:

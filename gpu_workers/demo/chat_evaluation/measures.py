@@ -20,31 +20,10 @@ from gpu_workers.demo.chat_training.examples import Example, Generator
 from gpu_workers.demo.chat_training.mix import evaluation_examples
 from gpu_workers.demo.chat_training.sampling import Reply
 from gpu_workers.demo.chat_training.topics import product_questions
+from gpu_workers.demo.scores import Row
 from gpu_workers.engines.deepseek import DeepSeekEngine
 
 SPEED_QUESTIONS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table. Without a bar it only informs."""
-
-    measure: str
-    count: int
-    result: float
-    bar: float | None
-    unit: str = "%"
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is good enough."""
-        return self.bar is None or self.result >= self.bar
-
-    def cells(self) -> tuple[str, str, str, str, str]:
-        """Measure, count, result, bar and verdict as the table shows them."""
-        bar = "" if self.bar is None else f"≥ {self.bar:g} {self.unit}"
-        verdict = "" if self.bar is None else "ok" if self.ok else "BELOW"
-        return (self.measure, str(self.count), f"{self.result:.1f} {self.unit}", bar, verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +71,15 @@ def _of(*kinds: str) -> Callable[[Example], bool]:
 
 _MEASURES = (
     _Measure(
-        "product questions in English: right topic", 90, lambda e: e.kind == "topic" and e.language == "en"
+        "product questions in English: right topic", 0.90, lambda e: e.kind == "topic" and e.language == "en"
     ),
     _Measure(
-        "product questions in Chinese: right topic", 90, lambda e: e.kind == "topic" and e.language == "zh"
+        "product questions in Chinese: right topic", 0.90, lambda e: e.kind == "topic" and e.language == "zh"
     ),
-    _Measure("add, subtract: right, as reasoned", 95, _of("add", "subtract")),
-    _Measure("multiply: right, as reasoned", 85, _of("multiply")),
-    _Measure("passage: span exact", 85, _of("passage")),
-    _Measure("not in the passage: said so", 85, _of("no_passage")),
+    _Measure("add, subtract: right, as reasoned", 0.95, _of("add", "subtract")),
+    _Measure("multiply: right, as reasoned", 0.85, _of("multiply")),
+    _Measure("passage: span exact", 0.85, _of("passage")),
+    _Measure("not in the passage: said so", 0.85, _of("no_passage")),
     _Measure("sums that go on from the last", None, _of("follow_up")),
     _Measure("which number is larger", None, _of("comparison")),
     _Measure("anything else: says what it is", None, _of("else", "greeting", "gibberish")),
@@ -122,7 +101,7 @@ def examine(engine: DeepSeekEngine, *, share: float = 1.0) -> tuple[list[Row], l
     judged = judge_all(examples, ask_all(engine, examples))
     rows = [*accuracy_rows(judged), _well_formed_row(judged)]
     sums = [example for example in examples if example.kind == "multiply"][:SPEED_QUESTIONS]
-    rows.append(Row("tokens a second, one chat", len(sums), tokens_per_second(engine, sums), 60, ""))
+    rows.append(Row("tokens, one chat", len(sums), tokens_per_second(engine, sums), 60, "/s"))
     return rows, judged
 
 
@@ -143,10 +122,10 @@ def accuracy_rows(judged: Sequence[Judged]) -> Iterator[Row]:
                 found[measure.name].append(one.right)
     for measure in _MEASURES:
         if verdicts := found[measure.name]:
-            yield Row(measure.name, len(verdicts), 100 * sum(verdicts) / len(verdicts), measure.bar)
+            yield Row(measure.name, len(verdicts), sum(verdicts) / len(verdicts), measure.bar)
 
 
 def _well_formed_row(judged: Sequence[Judged]) -> Row:
     good = sum(well_formed(one.example, one.reply) for one in judged)
     name = "ends within 300 tokens, asker's language, reasoning closed"
-    return Row(name, len(judged), 100 * good / len(judged), 99)
+    return Row(name, len(judged), good / len(judged), 0.99)

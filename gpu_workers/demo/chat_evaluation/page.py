@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gpu_workers.demo.chat_evaluation.measures import Judged, Row
+from gpu_workers.demo.chat_evaluation.measures import Judged
+from gpu_workers.demo.scores import Row, table
 
 # How many of each kind are shown: 24 in all.
 _SHOWN = {
@@ -13,7 +14,7 @@ _SHOWN = {
 }  # fmt: skip
 
 _INTRODUCTION = """\
-Made by `python -m gpu_workers.demo.chat_evaluation --model FOLDER --page docs/demo/chat.md`. The training never saw
+Made by `make eval-demo`. The training never saw
 these questions. The first ones of each kind are shown, whether the answer is right or wrong."""
 
 
@@ -26,12 +27,6 @@ def page(rows: Sequence[Row], judged: Sequence[Judged]) -> str:
             left[one.example.kind] -= 1
             parts.append(_entry(one))
     return "\n\n".join(parts) + "\n"
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown."""
-    head = "| measure | questions | result | bar | |\n|---|---|---|---|---|"
-    return "\n".join((head, *(f"| {' | '.join(row.cells())} |" for row in rows)))
 
 
 def _entry(one: Judged) -> str:

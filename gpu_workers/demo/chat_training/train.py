@@ -42,7 +42,7 @@ class Plan:
     seed: int = 20
     layers: int = 6
     width: int = 256
-    heads: int = 8
+    heads: int = 4
     rows: int = ROWS
     row_tokens: int = ROW_TOKENS
     tokenizer_sample: int = SAMPLE_EXAMPLES

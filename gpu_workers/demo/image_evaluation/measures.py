@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
@@ -36,10 +36,10 @@ from gpu_workers.demo.image_training.scenes import (
     unseen_landscape,
     unseen_objects,
 )
+from gpu_workers.demo.scores import Row
 
 SEED = 7
 _LEAST_RIGHT, _LONGEST_S = 0.85, 5.0
-_THREADS = 2
 # Pixels that a thing may move when a picture is only recoloured.
 _MOVED = 12.0
 # How a caption names the parts of a landscape.
@@ -49,38 +49,6 @@ _NAMES = {
     "houses": re.compile(r"house|房"),
     "trees": re.compile(r"tree|pine|树"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One measure: a share from 0 to 1 unless `unit` says otherwise; no bar where none is promised."""
-
-    measure: str
-    count: int
-    result: float
-    bar: float | None = None
-    unit: str = ""
-    at_most: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Whether the bar is reached; a result that is not a number reaches none."""
-        if self.bar is None:
-            return True
-        return self.result <= self.bar if self.at_most else self.result >= self.bar
-
-    @property
-    def shown(self) -> str:
-        """The result as people read it."""
-        return self._written(self.result)
-
-    @property
-    def shown_bar(self) -> str:
-        """The bar, or nothing."""
-        return "" if self.bar is None else f"{'≤' if self.at_most else '≥'} {self._written(self.bar)}"
-
-    def _written(self, value: float) -> str:
-        return f"{value:.2f} {self.unit}" if self.unit else f"{100 * value:.1f} %"
 
 
 def measure(folder: Path, *, count: int) -> Iterator[Row]:
@@ -200,22 +168,11 @@ def _pair_of_two(number: int) -> Objects:
 
 
 def _speed(painter: Painter) -> Row:
-    before = torch.get_num_threads()
-    torch.set_num_threads(_THREADS)
-    try:
-        order = Order("three red circles on a blue background", "green")
-        painter.seconds(order)  # the first run prepares what later ones use
-        taken_s = [painter.seconds(order) for _ in range(3)]
-    finally:
-        torch.set_num_threads(before)
-    return Row(
-        f"seconds for {SIDE} px in {STEPS} steps on {_THREADS} cores",
-        3,
-        median(taken_s),
-        _LONGEST_S,
-        "s",
-        at_most=True,
-    )
+    order = Order("three red circles on a blue background", "green")
+    painter.seconds(order)  # the first run prepares what later ones use
+    taken_s = [painter.seconds(order) for _ in range(3)]
+    measure = f"one picture, {SIDE} px, {STEPS} steps, {torch.get_num_threads()} cores"
+    return Row(measure, len(taken_s), median(taken_s), _LONGEST_S, "s", at_most=True)
 
 
 def _judged(painter: Painter, scenes: Sequence[Objects], **params: Any) -> list[ObjectsVerdict]:

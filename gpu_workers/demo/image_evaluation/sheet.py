@@ -8,10 +8,10 @@ from random import Random
 
 from PIL import Image
 
-from gpu_workers.demo.image_evaluation.measures import Row
 from gpu_workers.demo.image_evaluation.painting import Order, loaded
 from gpu_workers.demo.image_training.captions import full_caption
 from gpu_workers.demo.image_training.scenes import SIDE, Scene, unseen_landscape, unseen_objects
+from gpu_workers.demo.scores import Row, table
 
 SHEET_SEED = 24
 _COLUMNS, _GAP = 6, 4
@@ -57,7 +57,6 @@ def _tiled(pictures: Sequence[Image.Image]) -> Image.Image:
 
 
 def _page(captions: Sequence[str], rows: Sequence[Row]) -> str:
-    measured = "\n".join(f"| {row.measure} | {row.count} | {row.shown} | {row.shown_bar} |" for row in rows)
     orders = "\n".join(f"{number}. {text}" for number, text in enumerate(captions, start=1))
     return f"""# What the demo image model paints
 
@@ -71,7 +70,5 @@ combinations that the training never saw. Each picture is the first one made: se
 
 ## Measured
 
-| measure | pictures | result | bar |
-|---|---|---|---|
-{measured}
+{table(rows)}
 """
