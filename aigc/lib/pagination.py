@@ -12,3 +12,9 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200
+
+
+class HighestRank(NewestFirst):
+    """The same for rows that are annotated with a time to order by."""
+
+    ordering = "-rank"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 PLACES_EVERY_S = 2.0
+ERASE_EVERY_S = 60.0
 
 
 def celery_settings(redis_url: str, *, sweep_s: int) -> dict[str, Any]:
@@ -35,6 +36,11 @@ def celery_settings(redis_url: str, *, sweep_s: int) -> dict[str, Any]:
                 "task": "jobs.announce_places",
                 "schedule": PLACES_EVERY_S,
                 "options": {"expires": PLACES_EVERY_S},
+            },
+            "erase-deleted": {
+                "task": "chat.erase_deleted",
+                "schedule": ERASE_EVERY_S,
+                "options": {"expires": ERASE_EVERY_S},
             },
         },
         "beat_max_loop_interval": 1,

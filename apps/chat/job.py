@@ -1,6 +1,7 @@
-"""How a chat job is made."""
+"""How a chat job is made, and what becomes of its answer."""
 
 from apps.chat.params import ChatInput
+from apps.chat.services import keep_answer
 from apps.jobs.kinds import Kind
 
-KIND = Kind(name="chat", input=ChatInput)
+KIND = Kind(name="chat", input=ChatInput, on_finished=keep_answer)

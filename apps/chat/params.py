@@ -19,10 +19,9 @@ class Message(BaseModel, extra="forbid", frozen=True):
     content: Annotated[StrictStr, Field(max_length=CONTENT_MAX)]
 
 
-class ChatInput(JobInput):
-    """The conversation so far and how to answer; what is absent is the model's own choice."""
+class AnswerParams(JobInput):
+    """How to answer; what is absent is the model's own choice."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MESSAGES_MAX)]
     max_tokens: Annotated[int, Field(ge=1, le=131_072)] = 1024
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(gt=0, le=1)] = None
@@ -30,6 +29,12 @@ class ChatInput(JobInput):
     repetition_penalty: Annotated[float | None, Field(ge=0.5, le=2)] = None
     seed: Annotated[int | None, Field(ge=0, lt=2**63)] = None
     stop: Annotated[list[Annotated[StrictStr, Field(min_length=1, max_length=100)]], Field(max_length=8)] = []
+
+
+class ChatInput(AnswerParams):
+    """The conversation so far and how to answer."""
+
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MESSAGES_MAX)]
 
     @model_validator(mode="after")
     def check_turns(self) -> Self:

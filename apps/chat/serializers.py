@@ -1,11 +1,13 @@
-"""The REST shapes of the convenience endpoint."""
+"""The REST shapes: of the convenience endpoint, and of conversations, for parsing and for the OpenAPI schema."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StrictBool, StrictStr
+from rest_framework import serializers
 
+from apps.chat.models import FOLDER_NAME_MAX, REASON_MAX, SYSTEM_MAX, TITLE_MAX, Role, State
 from apps.chat.params import CONTENT_MAX, Message
 
 
@@ -23,3 +25,155 @@ class ChatRequest(BaseModel, extra="forbid"):
     repetition_penalty: float | None = None
     seed: int | None = None
     stop: list[str] | None = None
+
+
+IMPORT_MAX = 5000
+
+
+class SettingsInput(serializers.Serializer[Any]):
+    """How a conversation is asked, and where it is kept."""
+
+    system = serializers.CharField(required=False, allow_blank=True, max_length=SYSTEM_MAX)
+    params = serializers.DictField(required=False, help_text="As in the input of a chat job.")
+    folder = serializers.UUIDField(required=False, allow_null=True)
+
+
+class QuestionInput(serializers.Serializer[Any]):
+    """A question; `parent` is the answer that it follows, null for a first one."""
+
+    content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
+    parent = serializers.UUIDField(required=False, allow_null=True)  # type: ignore[assignment]  # no field there
+    model = serializers.CharField(required=False, max_length=200)
+
+
+class StartInput(SettingsInput):
+    """A new conversation with its first question."""
+
+    content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
+    model = serializers.CharField(required=False, max_length=200)
+
+
+class AgainInput(serializers.Serializer[Any]):
+    """Which model answers once more; the one that did before if absent."""
+
+    model = serializers.CharField(required=False, max_length=200)
+
+
+class ConversationChanges(SettingsInput):
+    """What of a conversation is changed; `current` is the message whose branch is shown."""
+
+    title = serializers.CharField(required=False, max_length=TITLE_MAX)
+    pinned = serializers.BooleanField(required=False)
+    archived = serializers.BooleanField(required=False)
+    current = serializers.UUIDField(required=False)
+    model = serializers.CharField(required=False, allow_blank=True, max_length=200)
+
+
+class RatingInput(serializers.Serializer[Any]):
+    """1 for good, -1 for bad, 0 for neither, and why."""
+
+    rating = serializers.ChoiceField(required=False, choices=(-1, 0, 1))
+    rating_reason = serializers.CharField(required=False, allow_blank=True, max_length=REASON_MAX)
+
+
+class FolderInput(serializers.Serializer[Any]):
+    """A folder's name."""
+
+    name = serializers.CharField(max_length=FOLDER_NAME_MAX)
+
+
+class ConversationFilter(serializers.Serializer[Any]):
+    """Which conversations are listed; `search` looks in titles and messages, `job` for the one that shows it."""
+
+    search = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    archived = serializers.BooleanField(required=False)
+    folder = serializers.CharField(required=False, allow_blank=True, max_length=50)
+    job = serializers.CharField(required=False, allow_blank=True, max_length=50)
+
+
+class ImportedMessage(serializers.Serializer[Any]):
+    """A message of an exported conversation."""
+
+    id = serializers.CharField(max_length=100)
+    parent = serializers.CharField(allow_null=True, max_length=100)  # type: ignore[assignment]  # the same
+    role = serializers.ChoiceField(choices=Role.choices)
+    content = serializers.CharField(allow_blank=True, max_length=CONTENT_MAX, trim_whitespace=False)
+    created_at = serializers.DateTimeField(required=False)
+    model = serializers.CharField(default="", allow_blank=True, max_length=200)
+    reasoning = serializers.CharField(
+        default="", allow_blank=True, max_length=CONTENT_MAX, trim_whitespace=False
+    )
+    usage = serializers.DictField(default=dict)
+    rating = serializers.ChoiceField(choices=(-1, 0, 1), default=0)
+
+
+class ImportInput(serializers.Serializer[Any]):
+    """What an export as JSON holds; of an imported one only the messages are needed."""
+
+    title = serializers.CharField(default="", allow_blank=True, max_length=TITLE_MAX)
+    system = serializers.CharField(default="", allow_blank=True, max_length=SYSTEM_MAX)
+    params = serializers.DictField(default=dict)
+    current = serializers.CharField(default=None, allow_null=True, max_length=100)
+    messages = serializers.ListField(child=ImportedMessage(), max_length=IMPORT_MAX)
+
+
+class FolderOutput(serializers.Serializer[Any]):
+    """A folder."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class FolderListOutput(serializers.Serializer[Any]):
+    """All folders."""
+
+    results = FolderOutput(many=True)
+
+
+class MessageOutput(serializers.Serializer[Any]):
+    """A message; while an answer's `state` is running, its text is in the job's events."""
+
+    id = serializers.UUIDField()
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # the same
+    role = serializers.ChoiceField(choices=Role.choices)
+    content = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    state = serializers.ChoiceField(choices=State.choices)
+    job = serializers.UUIDField(allow_null=True)
+    model = serializers.CharField()
+    reasoning = serializers.CharField()
+    error = serializers.DictField(allow_null=True)
+    finish_reason = serializers.CharField()
+    usage = serializers.DictField()
+    confidence = serializers.FloatField(allow_null=True)
+    rating = serializers.IntegerField()
+    rating_reason = serializers.CharField()
+
+
+class ConversationOutput(serializers.Serializer[Any]):
+    """A conversation as lists show it."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    model = serializers.CharField()
+    system = serializers.CharField()
+    params = serializers.DictField()
+    pinned = serializers.BooleanField()
+    archived = serializers.BooleanField()
+    folder = serializers.UUIDField(allow_null=True)
+    current = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class ConversationDetail(ConversationOutput):
+    """A conversation with all of its messages, those of other branches too."""
+
+    messages = MessageOutput(many=True)
+
+
+class AskedOutput(serializers.Serializer[Any]):
+    """The conversation and the messages that are new in it."""
+
+    conversation = ConversationOutput()
+    messages = MessageOutput(many=True)

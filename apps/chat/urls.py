@@ -2,6 +2,42 @@
 
 from django.urls import path
 
-from apps.chat import views
+from apps.chat import conversation_views, views
 
-urlpatterns = [path("chat", views.chat, name="chat")]
+urlpatterns = [
+    path("chat", views.chat, name="chat"),
+    path("conversations", conversation_views.ConversationsView.as_view(), name="conversations"),
+    path("conversations/import", conversation_views.ImportView.as_view(), name="conversation-import"),
+    path(
+        "conversations/<str:conversation_id>",
+        conversation_views.ConversationView.as_view(),
+        name="conversation",
+    ),
+    path(
+        "conversations/<str:conversation_id>/restore",
+        conversation_views.RestoreView.as_view(),
+        name="conversation-restore",
+    ),
+    path(
+        "conversations/<str:conversation_id>/export",
+        conversation_views.ExportView.as_view(),
+        name="conversation-export",
+    ),
+    path(
+        "conversations/<str:conversation_id>/messages",
+        conversation_views.MessagesView.as_view(),
+        name="messages",
+    ),
+    path(
+        "conversations/<str:conversation_id>/messages/<str:message_id>",
+        conversation_views.MessageView.as_view(),
+        name="message",
+    ),
+    path(
+        "conversations/<str:conversation_id>/messages/<str:message_id>/again",
+        conversation_views.AgainView.as_view(),
+        name="message-again",
+    ),
+    path("folders", conversation_views.FoldersView.as_view(), name="folders"),
+    path("folders/<str:folder_id>", conversation_views.FolderView.as_view(), name="folder"),
+]

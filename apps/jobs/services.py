@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -57,11 +57,13 @@ def submit_job(
     model: str | None = None,
     tier: Tier = Tier.INTERACTIVE,
     idempotency_key: str = "",
+    also: Callable[[Job], None] = lambda _: None,
 ) -> Job:
     """Check, store and queue one generation; a repeated key returns the first job.
 
-    Raises AppError: `bad_request` with the field, `forbidden`, `model_not_found`, `conflict` for a key that was used
-    for something else, `rate_limited` when the owner has AIGC_MAX_UNFINISHED_JOBS already.
+    `also` writes what belongs to a new job, in the transaction that stores it. Raises AppError: `bad_request`
+    with the field, `forbidden`, `model_not_found`, `conflict` for a key that was used for something else,
+    `rate_limited` when the owner has AIGC_MAX_UNFINISHED_JOBS already.
     """
     actor.check(Permission.SUBMIT_JOBS)
     job_input = _check_input(kind, params)
@@ -96,6 +98,7 @@ def submit_job(
         with write_transaction():
             job.save(force_insert=True)
             _audit(actor, Action.JOB_SUBMITTED, job)
+            also(job)
     except IntegrityError:
         if first := _first_with_key(actor, idempotency_key, digest):
             return first
@@ -122,6 +125,17 @@ def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
         settle(job.pk)
         job.refresh_from_db()
     return job
+
+
+def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
+    """Delete finished jobs with their events; False, and nothing is deleted, while one of them still runs."""
+    jobs = Job.objects.filter(pk__in=list(job_ids))
+    if jobs.filter(status__in=UNFINISHED).exists():
+        return False
+    for job in jobs:
+        job_log().erase(str(job.pk))
+    jobs.delete()
+    return True
 
 
 def look(job_ids: Iterable[str]) -> None:

@@ -331,6 +331,10 @@ class JobLog:
         if keys:
             self.redis.unlink(*keys)
 
+    def erase(self, job_id: str) -> None:
+        """Forget the job: its events and its state. Its files have a time to live of their own."""
+        self.redis.unlink(log_key(job_id), state_key(job_id))
+
 
 def _job_state(row: Sequence[bytes | None], now_ms: float) -> JobState | None:
     attempt, worker, lease, cancel, ended = row

@@ -1,0 +1,310 @@
+"""Writing conversations: ask, branch, keep the answers, and delete so that nothing is left."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from pydantic import ValidationError
+
+from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.write_transaction import write_transaction
+from apps.accounts.actors import Actor
+from apps.accounts.roles import Permission
+from apps.chat import selectors
+from apps.chat.models import Conversation, Folder, Message, Role, State
+from apps.chat.params import AnswerParams
+from apps.jobs.selectors import JobView, view_job
+from apps.jobs.services import cancel_job, erase_jobs, input_error, submit_job
+
+# How long a deleted conversation can be brought back.
+UNDO_TIME = timedelta(minutes=10)
+# A title is made of the first line of the first question.
+FIRST_TITLE_MAX = 60
+
+_STATES = {
+    "succeeded": State.DONE,
+    "cancelled": State.STOPPED,
+    "failed": State.FAILED,
+    "blocked": State.BLOCKED,
+}
+
+
+# --- asking
+
+
+def start_conversation(
+    *, actor: Actor, content: str, model: str | None = None, key: str = "", **settings: Any
+) -> Message:
+    """Ask the first question of a new conversation; returns the answer that runs. Raises what `ask` raises."""
+    conversation = Conversation(
+        workspace_id=actor.workspace_id, owner_id=actor.user_id, title=_title_of(content)
+    )
+    _set(actor, conversation, settings)
+    return _ask(actor, conversation, _question(conversation, None, content), model, key)
+
+
+def ask(
+    *,
+    actor: Actor,
+    conversation_id: str,
+    content: str,
+    parent: str | None = None,
+    model: str | None = None,
+    key: str = "",
+) -> Message:
+    """Ask after the answer `parent`, or first of all; returns the answer that runs.
+
+    Raises AppError: `not_found`, `conflict` while the parent is still being written, and what `submit_job` raises.
+    """
+    conversation = selectors.get_conversation(actor, conversation_id)
+    before = selectors.get_message(conversation, parent) if parent else None
+    if before is not None and before.role != Role.ASSISTANT:
+        raise AppError(ErrorCode.BAD_REQUEST, "parent: a question follows an answer.", field="parent")
+    if before is not None and before.state == State.RUNNING:
+        message = "The answer before is still being written; wait for it or stop it."
+        raise AppError(ErrorCode.CONFLICT, message, field="parent")
+    return _ask(actor, conversation, _question(conversation, before, content), model, key)
+
+
+def answer_again(
+    *, actor: Actor, conversation_id: str, message_id: str, model: str | None = None, key: str = ""
+) -> Message:
+    """Have the question of this answer answered once more, beside it. Raises what `ask` raises."""
+    conversation = selectors.get_conversation(actor, conversation_id)
+    answer = selectors.get_message(conversation, message_id)
+    if answer.role != Role.ASSISTANT or answer.parent is None:
+        raise AppError(ErrorCode.BAD_REQUEST, "Only an answer can be made again.", field="message")
+    return _ask(actor, conversation, answer.parent, model or answer.model, key)
+
+
+def _ask(actor: Actor, conversation: Conversation, question: Message, model: str | None, key: str) -> Message:
+    """Submit the job that answers `question`, and store it with what is new of question and conversation."""
+    answer = Message(conversation=conversation, parent=question, role=Role.ASSISTANT, state=State.RUNNING)
+
+    def store(job: Any) -> None:
+        for new in (conversation, question):
+            if new._state.adding:  # noqa: SLF001  Django's way to know
+                new.save(force_insert=True)
+        answer.job, answer.model = job, job.model
+        answer.save(force_insert=True)
+        _touch(conversation, current=answer, model=job.model)
+
+    path = selectors.branch(conversation, question.parent_id) if question.parent_id else []
+    job = submit_job(
+        actor=actor,
+        kind="chat",
+        params={**conversation.params, "messages": selectors.turns(conversation, [*path, question])},
+        model=model or conversation.model or None,
+        idempotency_key=key,
+        also=store,
+    )
+    if answer.job_id is not None:
+        return answer
+    first = Message.objects.filter(job_id=job.pk, conversation__deleted_at__isnull=True).first()
+    if first is None:
+        message = (
+            f"Idempotency-Key {key[:50]!r} was used for another request; use a new key for a new request."
+        )
+        raise AppError(ErrorCode.CONFLICT, message, field="Idempotency-Key")
+    return first
+
+
+def _question(conversation: Conversation, before: Message | None, content: str) -> Message:
+    return Message(conversation=conversation, parent=before, role=Role.USER, content=content)
+
+
+def keep_answer(job_id: str) -> None:
+    """Take what a job has written into the answer that it was for; part of the job's own transaction."""
+    answer = Message.objects.filter(job_id=job_id).select_related("job", "conversation").first()
+    if answer is None or answer.job is None:
+        return
+    _fill(answer, view_job(answer.job))
+    answer.save()
+    _touch(answer.conversation)
+
+
+def _fill(answer: Message, job: JobView) -> None:
+    result = job.get("result", {})
+    answer.state = _STATES[job["status"]]
+    answer.content, answer.reasoning = result.get("text", ""), result.get("reasoning", "")
+    answer.error = job.get("error")
+    answer.finish_reason = result.get("finish_reason", "")
+    answer.usage, answer.confidence = result.get("usage", {}), result.get("confidence")
+
+
+# --- keeping in order
+
+
+def change_conversation(*, actor: Actor, conversation_id: str, changes: Mapping[str, Any]) -> Conversation:
+    """Rename, pin, archive, file, show another branch, or ask differently from now on.
+
+    Raises AppError: `not_found` for a folder or message that is not there, `bad_request` for wrong parameters.
+    """
+    conversation = selectors.get_conversation(actor, conversation_id)
+    changes = dict(changes)
+    if "current" in changes:
+        changes["current"] = selectors.get_message(conversation, changes["current"])
+    _set(actor, conversation, changes)
+    conversation.save(update_fields=list(changes))
+    return conversation
+
+
+def _set(actor: Actor, conversation: Conversation, settings: Mapping[str, Any]) -> None:
+    for name, value in settings.items():
+        if name == "folder" and value is not None:
+            value = selectors.get_folder(actor, value)  # noqa: PLW2901
+        elif name == "params":
+            value = _checked_params(value)  # noqa: PLW2901
+        setattr(conversation, name, value)
+
+
+def _checked_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return AnswerParams.model_validate(params).model_dump(mode="json", exclude_unset=True)
+    except ValidationError as error:
+        raise input_error(error, prefix="params") from error
+
+
+def rate_message(
+    *, actor: Actor, conversation_id: str, message_id: str, changes: Mapping[str, Any]
+) -> Message:
+    """Thumbs up or down for an answer, with a reason. Raises AppError `bad_request` for a question."""
+    message = selectors.get_message(selectors.get_conversation(actor, conversation_id), message_id)
+    if message.role != Role.ASSISTANT:
+        raise AppError(ErrorCode.BAD_REQUEST, "rating: only answers are rated.", field="rating")
+    for name, value in changes.items():
+        setattr(message, name, value)
+    message.save(update_fields=list(changes))
+    return message
+
+
+def _touch(conversation: Conversation, **changes: Any) -> None:
+    """Set and store what has changed, and when."""
+    changes["updated_at"] = timezone.now()
+    for name, value in changes.items():
+        setattr(conversation, name, value)
+    conversation.save(update_fields=list(changes))
+
+
+# --- deleting
+
+
+def delete_conversation(*, actor: Actor, conversation_id: str) -> None:
+    """Hide it at once and stop what it still has written; `erase_deleted` leaves nothing of it."""
+    conversation = selectors.get_conversation(actor, conversation_id)
+    conversation.deleted_at = timezone.now()
+    conversation.save(update_fields=["deleted_at"])
+    for answer in conversation.messages.filter(state=State.RUNNING, job__isnull=False):
+        cancel_job(actor=actor, job_id=answer.job_id or uuid.UUID(int=0))
+
+
+def restore_conversation(*, actor: Actor, conversation_id: str) -> Conversation:
+    """Bring back what was just deleted. Raises AppError `not_found` when it is too late."""
+    conversation = selectors.get_conversation(actor, conversation_id, deleted=True)
+    conversation.deleted_at = None
+    conversation.save(update_fields=["deleted_at"])
+    return conversation
+
+
+def erase_deleted() -> None:
+    """Erase what was deleted longer ago than it can be brought back: messages, jobs and their events."""
+    gone = Conversation.objects.filter(deleted_at__lt=timezone.now() - UNDO_TIME)
+    for conversation in gone:
+        jobs = conversation.messages.exclude(job=None).values_list("job_id", flat=True)
+        with write_transaction():
+            if erase_jobs(jobs):
+                conversation.delete()
+
+
+# --- folders
+
+
+def create_folder(*, actor: Actor, name: str) -> Folder:
+    """A new folder."""
+    actor.check(Permission.SUBMIT_JOBS)
+    return Folder.objects.create(workspace_id=actor.workspace_id, owner_id=actor.user_id, name=name)
+
+
+def rename_folder(*, actor: Actor, folder_id: str, name: str) -> Folder:
+    """The folder under its new name."""
+    folder = selectors.get_folder(actor, folder_id)
+    folder.name = name
+    folder.save(update_fields=["name"])
+    return folder
+
+
+def delete_folder(*, actor: Actor, folder_id: str) -> None:
+    """Its conversations stay, in no folder."""
+    selectors.get_folder(actor, folder_id).delete()
+
+
+# --- import
+
+
+def import_conversation(
+    *, actor: Actor, title: str, messages: Sequence[Mapping[str, Any]], current: str | None, **settings: Any
+) -> Conversation:
+    """A conversation as `exchange.as_json` wrote it, with new ids.
+
+    Raises AppError `bad_request` for a message whose parent is missing, of the same role, or below itself.
+    """
+    actor.check(Permission.SUBMIT_JOBS)
+    conversation = Conversation(
+        workspace_id=actor.workspace_id,
+        owner_id=actor.user_id,
+        title=title or _title_of(_first_text(messages)),
+    )
+    _set(actor, conversation, settings)
+    made = _planted(conversation, messages)
+    with write_transaction():
+        conversation.save(force_insert=True)
+        Message.objects.bulk_create(made.values())
+        end = made.get(current or "") or (list(made.values())[-1] if made else None)
+        _touch(conversation, current=end)
+    return conversation
+
+
+def _planted(conversation: Conversation, messages: Sequence[Mapping[str, Any]]) -> dict[str, Message]:
+    """The messages as rows, parents before children, by the id that they had."""
+    made: dict[str, Message] = {}
+    waiting = dict(enumerate(messages))
+    while waiting:
+        ready = [number for number, one in waiting.items() if not one["parent"] or one["parent"] in made]
+        if not ready:
+            field = f"messages.{next(iter(waiting))}.parent"
+            raise AppError(ErrorCode.BAD_REQUEST, f"{field}: there is no such message above it.", field=field)
+        for number in ready:
+            one = waiting.pop(number)
+            parent = made.get(one["parent"] or "")
+            if one["id"] in made or one["role"] == (parent.role if parent else Role.ASSISTANT):
+                field = f"messages.{number}"
+                message = f"{field}: ids are used once, and questions and answers take turns."
+                raise AppError(ErrorCode.BAD_REQUEST, message, field=field)
+            made[one["id"]] = _copied(conversation, parent, one, number)
+    return made
+
+
+def _copied(
+    conversation: Conversation, parent: Message | None, one: Mapping[str, Any], number: int
+) -> Message:
+    message = Message(conversation=conversation, parent=parent, role=one["role"], content=one["content"])
+    # Messages are read in the order of their times; without one, in that of the file.
+    message.created_at = one.get("created_at") or conversation.created_at + timedelta(microseconds=number)
+    if message.role == Role.ASSISTANT:
+        message.state = State.DONE if one["content"] else State.STOPPED
+        message.model, message.reasoning = one["model"], one["reasoning"]
+        message.usage, message.rating = one["usage"], one["rating"]
+    return message
+
+
+def _first_text(messages: Sequence[Mapping[str, Any]]) -> str:
+    return next((one["content"] for one in messages if one["content"].strip()), "")
+
+
+def _title_of(text: str) -> str:
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "…")
+    return line if len(line) <= FIRST_TITLE_MAX else f"{line[: FIRST_TITLE_MAX - 1].rstrip()}…"

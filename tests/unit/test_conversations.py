@@ -1,0 +1,436 @@
+"""`/api/v1/conversations`: a tree that loses nothing, that only its owner sees, and that deletion deletes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from redis import Redis
+
+from apps.accounts.models import User
+from apps.catalog.services import seed_catalog
+from apps.chat import services
+from apps.chat.models import Conversation, Message
+from apps.jobs.models import Job
+from apps.jobs.services import settle
+from apps.jobs.stream import job_log
+from deploy.local.redis_server import RedisServer
+from gpu_workers.contract.events import Delta, Event, Failed, Finished
+from gpu_workers.publish import Publisher
+from tests.unit.accounts_people import make_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("run_redis")]
+
+URL = "/api/v1/conversations"
+ANSWER = (Delta(reasoning="It is asked for a word. "), Delta(text="Hello"), Delta(text=" there."))
+END = Finished(usage={"completion_tokens": 4}, finish_reason="stop", confidence=0.5)
+
+
+class Writer:
+    """Stands for a gpu worker: writes what a test wants into the log of a job."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.publisher = Publisher(redis, job_log())
+
+    def write(self, job_id: str, *events: Event) -> None:
+        claim = job_log().claim(job_id, 1, "worker", "demo-chat")
+        assert claim.answer == "ok"
+        outbox = self.publisher.open(job_id, 1, "worker", claim.number)
+        for event in events:
+            self.publisher.emit(outbox, event)
+        assert outbox.ended.wait(5)
+        settle(job_id)
+
+
+@pytest.fixture
+def writer(run_redis: RedisServer) -> Iterator[Writer]:
+    writer = Writer(Redis.from_url(run_redis.url))
+    writer.publisher.start()
+    yield writer
+    writer.publisher.close()
+
+
+@pytest.fixture
+def ada(client: Client) -> User:
+    seed_catalog()
+    user = make_user("ada")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def grace() -> Client:
+    """Somebody else, of another workspace."""
+    other = Client()
+    other.force_login(make_user("grace"))
+    return other
+
+
+def post(client: Client, url: str, body: Any = None, key: str = "", status: int = 201) -> dict[str, Any]:
+    headers = {"Idempotency-Key": key} if key else {}
+    answer = client.post(url, body or {}, content_type="application/json", headers=headers)
+    assert answer.status_code == status, answer.content
+    return cast(dict[str, Any], answer.json())
+
+
+def patch(client: Client, url: str, body: Any, status: int = 200) -> dict[str, Any]:
+    answer = client.patch(url, body, content_type="application/json")
+    assert answer.status_code == status, answer.content
+    return cast(dict[str, Any], answer.json())
+
+
+def read(client: Client, conversation: str) -> dict[str, Any]:
+    return cast(dict[str, Any], client.get(f"{URL}/{conversation}").json())
+
+
+def titles(client: Client, **query: str) -> list[str]:
+    return [found["title"] for found in client.get(URL, query).json()["results"]]
+
+
+def start(client: Client, content: str = "Say hello", **more: Any) -> dict[str, Any]:
+    return post(client, URL, {"content": content, **more})
+
+
+def answered(client: Client, writer: Writer, content: str = "Say hello", **more: Any) -> dict[str, Any]:
+    """A conversation of one question and its finished answer."""
+    started = start(client, content, **more)
+    writer.write(started["messages"][1]["job"], *ANSWER, END)
+    return read(client, started["id"])
+
+
+# --- asking
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_first_question_makes_a_conversation_whose_answer_runs(client: Client) -> None:
+    made = start(client, "  \nSay hello\nin one word")
+    question, answer = made["messages"]
+    assert made["title"] == "Say hello"
+    assert (question["role"], question["parent"], question["content"]) == (
+        "user",
+        None,
+        "  \nSay hello\nin one word",
+    )
+    assert (answer["role"], answer["parent"], answer["state"]) == ("assistant", question["id"], "running")
+    assert made["current"] == answer["id"]
+    job = Job.objects.get(pk=answer["job"])
+    assert job.input["messages"] == [{"role": "user", "content": question["content"]}]
+    assert read(client, made["id"]) == made
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_finished_job_is_kept_in_its_answer(client: Client, writer: Writer) -> None:
+    answer = answered(client, writer)["messages"][1]
+    assert answer["state"] == "done"
+    assert answer["content"] == "Hello there."
+    assert answer["reasoning"] == "It is asked for a word. "
+    assert (answer["usage"], answer["confidence"], answer["finish_reason"]) == (
+        {"completion_tokens": 4},
+        0.5,
+        "stop",
+    )
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_failed_job_leaves_its_reason_and_what_it_had_said(client: Client, writer: Writer) -> None:
+    made = start(client)
+    writer.write(made["messages"][1]["job"], ANSWER[1], Failed("out_of_memory", "Too large.", retryable=True))
+    answer = read(client, made["id"])["messages"][1]
+    assert (answer["state"], answer["content"]) == ("failed", "Hello")
+    assert answer["error"]["message"] == "Too large."
+
+
+@pytest.mark.usefixtures("ada")
+def test_the_model_reads_the_system_prompt_and_the_branch_before(client: Client, writer: Writer) -> None:
+    made = answered(client, writer, system="Be brief.", params={"temperature": 0.5, "max_tokens": 50})
+    asked = post(
+        client, f"{URL}/{made['id']}/messages", {"content": "And in French?", "parent": made["current"]}
+    )
+    question, answer = asked["messages"]
+    job = Job.objects.get(pk=answer["job"])
+    assert job.input["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Say hello"},
+        {"role": "assistant", "content": "Hello there."},
+        {"role": "user", "content": "And in French?"},
+    ]
+    assert (job.input["temperature"], job.input["max_tokens"]) == (0.5, 50)
+    assert question["parent"] == made["current"]
+    assert asked["conversation"]["current"] == answer["id"]
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_answer_without_a_word_is_left_out_with_its_question(client: Client, writer: Writer) -> None:
+    made = start(client)
+    writer.write(made["messages"][1]["job"], Failed("out_of_memory", "Too large.", retryable=True))
+    asked = post(
+        client, f"{URL}/{made['id']}/messages", {"content": "Hello?", "parent": made["messages"][1]["id"]}
+    )
+    job = Job.objects.get(pk=asked["messages"][1]["job"])
+    assert job.input["messages"] == [{"role": "user", "content": "Hello?"}]
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_edited_question_is_a_branch_and_the_old_one_stays(client: Client, writer: Writer) -> None:
+    made = answered(client, writer)
+    asked = post(client, f"{URL}/{made['id']}/messages", {"content": "Say goodbye", "parent": None})
+    job = Job.objects.get(pk=asked["messages"][1]["job"])
+    assert job.input["messages"] == [{"role": "user", "content": "Say goodbye"}]
+    now = read(client, made["id"])
+    assert [message["content"] for message in now["messages"] if message["parent"] is None] == [
+        "Say hello",
+        "Say goodbye",
+    ]
+    shown = patch(client, f"{URL}/{made['id']}", {"current": made["current"]})
+    assert shown["current"] == made["current"]
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_answer_made_again_stands_beside_the_first(client: Client, writer: Writer) -> None:
+    made = answered(client, writer)
+    question, first = made["messages"]
+    (second,) = post(client, f"{URL}/{made['id']}/messages/{first['id']}/again")["messages"]
+    assert (second["parent"], second["state"]) == (question["id"], "running")
+    assert second["id"] != first["id"]
+    assert read(client, made["id"])["messages"][1] == first
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_question_cannot_overtake_the_answer_before_it(client: Client) -> None:
+    made = start(client)
+    body = {"content": "And?", "parent": made["current"]}
+    error = post(client, f"{URL}/{made['id']}/messages", body, status=409)["error"]
+    assert (error["code"], error["field"]) == ("conflict", "parent")
+    assert Message.objects.count() == 2
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_repeated_key_gives_the_first_messages_again(client: Client, writer: Writer) -> None:
+    body = {"content": "Say hello"}
+    first, again = (post(client, URL, body, key="one") for _ in range(2))
+    assert again == first
+    writer.write(first["messages"][1]["job"], *ANSWER, END)
+    more = {"content": "Once more", "parent": first["current"]}
+    asked, repeated = (post(client, f"{URL}/{first['id']}/messages", more, key="two") for _ in range(2))
+    assert repeated["messages"] == asked["messages"]
+    assert (Conversation.objects.count(), Message.objects.count(), Job.objects.count()) == (1, 4, 2)
+
+
+@pytest.mark.usefixtures("ada")
+def test_what_is_refused_leaves_nothing_behind(client: Client) -> None:
+    post(client, URL, {"content": "Hello", "model": "none-such"}, status=404)
+    error = post(client, URL, {"content": "Hello", "params": {"temperature": 9}}, status=400)["error"]
+    assert error["field"] == "params.temperature"
+    post(client, URL, {"content": ""}, status=400)
+    assert (Conversation.objects.count(), Message.objects.count(), Job.objects.count()) == (0, 0, 0)
+
+
+# --- in order
+
+
+@pytest.mark.usefixtures("ada")
+def test_pinned_conversations_come_first_then_those_that_changed_last(client: Client, writer: Writer) -> None:
+    first, _second, _third = (start(client, title) for title in ("first", "second", "third"))
+    assert titles(client) == ["third", "second", "first"]
+    writer.write(first["messages"][1]["job"], *ANSWER, END)
+    assert titles(client) == ["first", "third", "second"]
+    patch(client, f"{URL}/{_second['id']}", {"pinned": True})
+    assert titles(client) == ["second", "first", "third"]
+    page = client.get(URL, {"limit": 2}).json()
+    assert [found["title"] for found in page["results"]] == ["second", "first"]
+    assert [found["title"] for found in client.get(page["next"]).json()["results"]] == ["third"]
+
+
+@pytest.mark.usefixtures("ada")
+def test_conversations_are_found_by_title_and_by_what_was_said(client: Client, writer: Writer) -> None:
+    named = start(client, "Something")
+    patch(client, f"{URL}/{named['id']}", {"title": "Tea with milk"})
+    said = answered(client, writer, "Greet me")
+    assert titles(client, search="TEA") == ["Tea with milk"]
+    assert titles(client, search="hello there") == [said["title"]]
+    assert titles(client, search="coffee") == []
+    assert titles(client, job=said["messages"][1]["job"]) == [said["title"]]
+
+
+@pytest.mark.usefixtures("ada")
+def test_archived_and_filed_conversations_are_listed_apart(client: Client) -> None:
+    folder = post(client, "/api/v1/folders", {"name": "Work"})
+    kept = start(client, "kept", folder=folder["id"])
+    away = start(client, "away")
+    patch(client, f"{URL}/{away['id']}", {"archived": True})
+    assert titles(client) == ["kept"]
+    assert titles(client, archived="true") == ["away"]
+    assert titles(client, folder=folder["id"]) == ["kept"]
+    assert client.delete(f"/api/v1/folders/{folder['id']}").status_code == 204
+    assert read(client, kept["id"])["folder"] is None
+
+
+@pytest.mark.usefixtures("ada")
+def test_limits_are_named(client: Client) -> None:
+    made = start(client)
+    for body, field in (
+        ({"title": "x" * 201}, "title"),
+        ({"title": ""}, "title"),
+        ({"system": "x" * 20_001}, "system"),
+        ({"params": {"surprise": 1}}, "params.surprise"),
+    ):
+        error = patch(client, f"{URL}/{made['id']}", body, status=400)["error"]
+        assert error["field"] == field, body
+    assert read(client, made["id"])["title"] == made["title"]
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_answer_is_rated_and_a_question_is_not(client: Client, writer: Writer) -> None:
+    made = answered(client, writer)
+    question, answer = (f"{URL}/{made['id']}/messages/{message['id']}" for message in made["messages"])
+    rated = patch(client, answer, {"rating": -1, "rating_reason": "Too short"})
+    assert (rated["rating"], rated["rating_reason"]) == (-1, "Too short")
+    assert patch(client, question, {"rating": 1}, status=400)["error"]["field"] == "rating"
+    assert patch(client, answer, {"rating": 2}, status=400)["error"]["field"] == "rating"
+    assert read(client, made["id"])["messages"][1]["rating"] == -1
+
+
+# --- others
+
+
+@pytest.mark.usefixtures("ada")
+def test_for_anybody_else_nothing_of_it_exists(client: Client, grace: Client, writer: Writer) -> None:
+    made = answered(client, writer)
+    folder = post(client, "/api/v1/folders", {"name": "Work"})
+    own = start(grace, "mine")
+    url, message = f"{URL}/{made['id']}", f"{URL}/{made['id']}/messages/{made['current']}"
+    assert titles(grace) == ["mine"]
+    assert titles(grace, job=made["messages"][1]["job"]) == []
+    answers = [
+        grace.get(url),
+        grace.delete(url),
+        grace.post(f"{url}/restore"),
+        grace.get(f"{url}/export"),
+        grace.patch(url, {"title": "stolen"}, content_type="application/json"),
+        grace.post(f"{url}/messages", {"content": "Hi"}, content_type="application/json"),
+        grace.post(f"{message}/again", {}, content_type="application/json"),
+        grace.patch(message, {"rating": 1}, content_type="application/json"),
+        grace.patch(f"{URL}/{own['id']}", {"folder": folder["id"]}, content_type="application/json"),
+        grace.patch(f"{URL}/{own['id']}", {"current": made["current"]}, content_type="application/json"),
+        grace.delete(f"/api/v1/folders/{folder['id']}"),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert read(client, made["id"]) == made
+    assert Client().get(url).status_code == 401
+
+
+# --- deleting
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_deleted_conversation_is_gone_at_once_and_can_be_brought_back(
+    client: Client, writer: Writer
+) -> None:
+    made = answered(client, writer)
+    assert client.delete(f"{URL}/{made['id']}").status_code == 204
+    assert titles(client) == []
+    assert client.get(f"{URL}/{made['id']}").status_code == 404
+    post(client, f"{URL}/{made['id']}/restore", status=200)
+    assert read(client, made["id"]) == made
+
+
+@pytest.mark.usefixtures("ada")
+def test_deleting_stops_the_answer_that_runs(client: Client) -> None:
+    made = start(client)
+    client.delete(f"{URL}/{made['id']}")
+    assert Job.objects.get(pk=made["messages"][1]["job"]).status == "cancelled"
+
+
+@pytest.mark.usefixtures("ada")
+def test_after_the_time_to_undo_nothing_is_left(
+    client: Client, writer: Writer, run_redis: RedisServer
+) -> None:
+    made = answered(client, writer)
+    kept = answered(client, writer, "kept")
+    client.delete(f"{URL}/{made['id']}")
+    services.erase_deleted()
+    assert Conversation.objects.count() == 2, "there is still time to undo"
+    Conversation.objects.filter(pk=made["id"]).update(deleted_at=timezone.now() - timedelta(minutes=11))
+    services.erase_deleted()
+    assert list(Conversation.objects.values_list("title", flat=True)) == [kept["title"]]
+    assert not Message.objects.filter(conversation_id=made["id"]).exists()
+    job = made["messages"][1]["job"]
+    assert not Job.objects.filter(pk=job).exists()
+    assert not Redis.from_url(run_redis.url).keys(f"*{job}*")
+    post(client, f"{URL}/{made['id']}/restore", status=404)
+
+
+# --- files
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_exported_conversation_can_be_imported_with_all_its_branches(
+    client: Client, writer: Writer
+) -> None:
+    made = answered(client, writer, system="Be brief.")
+    edited = post(client, f"{URL}/{made['id']}/messages", {"content": "Say goodbye", "parent": None})
+    writer.write(edited["messages"][1]["job"], *ANSWER, END)
+    file = client.get(f"{URL}/{made['id']}/export", {"as": "json"})
+    assert file["Content-Disposition"].endswith('.json"')
+    back = post(client, f"{URL}/import", json.loads(file.content))
+    before = read(client, made["id"])
+
+    def facts(conversation: dict[str, Any]) -> list[tuple[object, ...]]:
+        ids = {message["id"]: number for number, message in enumerate(conversation["messages"])}
+        return [
+            (message["role"], message["content"], message["reasoning"], ids.get(message["parent"]))
+            for message in conversation["messages"]
+        ]
+
+    assert facts(back) == facts(before)
+    assert (back["title"], back["system"]) == (before["title"], "Be brief.")
+    assert back["current"] == back["messages"][3]["id"]
+    assert back["id"] != before["id"]
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    ("messages", "field"),
+    [
+        ([{"id": "a", "parent": "z", "role": "user", "content": "x"}], "messages.0.parent"),
+        (
+            [
+                {"id": "a", "parent": "b", "role": "user", "content": "x"},
+                {"id": "b", "parent": "a", "role": "assistant", "content": "x"},
+            ],
+            "messages.0.parent",
+        ),
+        ([{"id": "a", "parent": None, "role": "assistant", "content": "x"}], "messages.0"),
+        (
+            [
+                {"id": "a", "parent": None, "role": "user", "content": "x"},
+                {"id": "a", "parent": None, "role": "user", "content": "y"},
+            ],
+            "messages.1",
+        ),
+    ],
+    ids=["no such parent", "a circle", "an answer first", "an id twice"],
+)
+def test_a_broken_file_is_refused_by_the_message_that_is_wrong(
+    client: Client, messages: list[dict[str, Any]], field: str
+) -> None:
+    error = post(client, f"{URL}/import", {"title": "x", "messages": messages}, status=400)["error"]
+    assert error["field"] == field
+    assert Conversation.objects.count() == 0
+
+
+@pytest.mark.usefixtures("ada")
+def test_markdown_holds_the_branch_that_is_shown(client: Client, writer: Writer) -> None:
+    made = answered(client, writer)
+    post(client, f"{URL}/{made['id']}/messages", {"content": "Say goodbye", "parent": None})
+    patch(client, f"{URL}/{made['id']}", {"current": made["current"]})
+    text = client.get(f"{URL}/{made['id']}/export", {"as": "markdown"}).content.decode()
+    assert text.startswith("# Say hello\n\n## User\n\nSay hello\n\n## Assistant (demo-chat)\n\n<details>")
+    assert text.endswith("Hello there.\n")
+    assert "goodbye" not in text
+    assert client.get(f"{URL}/{made['id']}/export", {"as": "pdf"}).status_code == 400
