@@ -23,9 +23,17 @@ from gpu_workers.demo.image_training.captions import caption  # noqa: E402
 from gpu_workers.demo.image_training.drawing import paint  # noqa: E402
 from gpu_workers.demo.image_training.export import MAX_BYTES  # noqa: E402
 from gpu_workers.demo.image_training.networks import Painter, make_vae, tokenize  # noqa: E402
-from gpu_workers.demo.image_training.scenes import SIDE, Landscape, Scene, training_scene  # noqa: E402
+from gpu_workers.demo.image_training.scenes import (  # noqa: E402
+    SIDE,
+    Landscape,
+    Scene,
+    training_scene,
+    unseen_objects,
+)
 from gpu_workers.demo.image_training.tokens import MAX_TOKENS, learn_tokens, make_tokenizers  # noqa: E402
 from gpu_workers.demo.image_training.training_run import Course, TrainingRun  # noqa: E402
+from gpu_workers.demo.image_training.vae_start import begin_with_colours  # noqa: E402
+from gpu_workers.demo.image_training.vae_training import to_pixels  # noqa: E402
 from gpu_workers.demo.scores import Row  # noqa: E402
 
 pytestmark = pytest.mark.engines
@@ -319,3 +327,13 @@ def test_the_contact_sheet_shows_24_unseen_orders(trained: Path, tmp_path: Path)
     page = (tmp_path / "images.md").read_text(encoding="utf-8")
     assert all(text in page for text in captions)
     assert "| right | 240 | 90.0 % | ≥ 85.0 % | ok |" in page
+
+
+def test_an_untrained_vae_already_shows_where_which_colour_is() -> None:
+    vae = make_vae()
+    begin_with_colours(vae, to_pixels([training_scene(1, number) for number in range(32)]))
+    pixels = to_pixels([unseen_objects(1, number) for number in range(16)])
+    with torch.no_grad():
+        decoded = vae.decode(vae.encode(pixels).latent_dist.mean).sample
+    assert float((decoded - pixels).abs().mean()) < 0.3
+    assert float(torch.corrcoef(torch.stack([decoded.flatten(), pixels.flatten()]))[0, 1]) > 0.9

@@ -13,12 +13,12 @@ from gpu_workers.demo.image_training.networks import LATENT_CHANNELS, make_vae
 from gpu_workers.demo.image_training.precision import half_precision
 from gpu_workers.demo.image_training.scenes import Scene, training_scene
 from gpu_workers.demo.image_training.training_run import Course, TrainingRun
+from gpu_workers.demo.image_training.vae_start import begin_with_colours
 
 BATCH = 6
 # Latents with a little noise of their own make a smooth space, in which small mistakes of the UNet stay small.
 _SMOOTHNESS = 1e-4
-# The logarithm of that noise's variance at the start: noise as large as the latents would drown them.
-_FIRST_NOISE = -6.0
+# For what follows from the pictures: where the training begins, and the scale of the latents.
 _MEASURED_SCENES = 128
 
 
@@ -26,9 +26,10 @@ def train_vae(state: Path, *, seed: int, steps: int, device: str) -> Autoencoder
     """The trained VAE with normalised latents; goes on from the state on disk."""
     torch.manual_seed(seed)
     vae = make_vae().to(device)
-    with torch.no_grad():
-        vae.quant_conv.bias[LATENT_CHANNELS:] = _FIRST_NOISE
-    run = TrainingRun(vae, Course(steps, rate=1.5e-3, warm_up=100, memory=0.999), state / "vae.safetensors")
+    some = to_pixels([training_scene(seed, number) for number in range(_MEASURED_SCENES)]).to(device)
+    begin_with_colours(vae, some)
+    # Adam moves all weights of a convolution alike at first: with a higher rate the beginning is soon lost.
+    run = TrainingRun(vae, Course(steps, rate=2e-4, warm_up=100, memory=0.999), state / "vae.safetensors")
 
     def loss_of(step: int) -> torch.Tensor:
         pictures = to_pixels([training_scene(seed, step * BATCH + row) for row in range(BATCH)]).to(device)
@@ -36,7 +37,7 @@ def train_vae(state: Path, *, seed: int, steps: int, device: str) -> Autoencoder
         return _loss(vae, pictures, draw)
 
     trained = run.run(loss_of)
-    normalise(trained, to_pixels([training_scene(seed, number) for number in range(_MEASURED_SCENES)]))
+    normalise(trained, some)
     return trained
 
 
