@@ -6,7 +6,7 @@ BIN = .venv/bin
 TEST_WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image eval-demo
+.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -50,13 +50,16 @@ bench-peers: setup ## Make the environments of the peers that `make bench` compa
 DEMO_STATE ?= data/demo-training
 
 demo-models: setup ## Train the demo models from fixed seeds (hours on two cores; goes on where it was interrupted)
-	@$(MAKE) -j 2 demo-chat demo-image
+	@$(MAKE) -j 2 demo-chat demo-image demo-voice
 
 demo-chat:
 	$(BIN)/python -m gpu_workers.demo.chat_training --state $(DEMO_STATE)/chat --out gpu_workers/demo/chat
 
 demo-image:
 	$(BIN)/python -m gpu_workers.demo.image_training --state $(DEMO_STATE)/image --out gpu_workers/demo/image --threads 1
+
+demo-voice:
+	$(BIN)/python -m gpu_workers.demo.voice_training --state $(DEMO_STATE)/voice --out gpu_workers/demo/voice --threads 1
 
 eval-demo: setup ## Examine the demo models and show their work in docs/demo (ARGS="chat --share 0.2")
 	$(BIN)/python -m gpu_workers.demo.evaluation --docs docs/demo $(ARGS)

@@ -15,9 +15,10 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 from safetensors.torch import load_file  # noqa: E402
 
+from gpu_workers.demo import training_run  # noqa: E402
 from gpu_workers.demo.image_evaluation import measures, painting, sheet  # noqa: E402
 from gpu_workers.demo.image_evaluation.painting import Order, loaded  # noqa: E402
-from gpu_workers.demo.image_training import training_run, vae_training  # noqa: E402
+from gpu_workers.demo.image_training import vae_training  # noqa: E402
 from gpu_workers.demo.image_training.__main__ import build  # noqa: E402
 from gpu_workers.demo.image_training.captions import caption  # noqa: E402
 from gpu_workers.demo.image_training.drawing import paint  # noqa: E402
@@ -31,10 +32,10 @@ from gpu_workers.demo.image_training.scenes import (  # noqa: E402
     unseen_objects,
 )
 from gpu_workers.demo.image_training.tokens import MAX_TOKENS, learn_tokens, make_tokenizers  # noqa: E402
-from gpu_workers.demo.image_training.training_run import Course, TrainingRun  # noqa: E402
 from gpu_workers.demo.image_training.vae_start import begin_with_colours  # noqa: E402
 from gpu_workers.demo.image_training.vae_training import to_pixels  # noqa: E402
 from gpu_workers.demo.scores import Row  # noqa: E402
+from gpu_workers.demo.training_run import Course, TrainingRun  # noqa: E402
 
 pytestmark = pytest.mark.engines
 

@@ -10,10 +10,10 @@ from diffusers.models.attention_processor import AttnProcessor
 
 from gpu_workers.demo.image_training.captions import caption
 from gpu_workers.demo.image_training.networks import Painter, make_scheduler, tokenize
-from gpu_workers.demo.image_training.precision import half_precision
 from gpu_workers.demo.image_training.scenes import training_scene
 from gpu_workers.demo.image_training.tokens import Merges, make_tokenizers
-from gpu_workers.demo.image_training.training_run import Course, TrainingRun
+from gpu_workers.demo.precision import half_precision
+from gpu_workers.demo.training_run import Course, TrainingRun
 
 BATCH = 64
 # Without a caption now and then: guidance needs to know what a picture of anything is.

@@ -10,10 +10,10 @@ from diffusers import AutoencoderKL
 
 from gpu_workers.demo.image_training.drawing import paint
 from gpu_workers.demo.image_training.networks import LATENT_CHANNELS, make_vae
-from gpu_workers.demo.image_training.precision import half_precision
 from gpu_workers.demo.image_training.scenes import Scene, training_scene
-from gpu_workers.demo.image_training.training_run import Course, TrainingRun
 from gpu_workers.demo.image_training.vae_start import begin_with_colours
+from gpu_workers.demo.precision import half_precision
+from gpu_workers.demo.training_run import Course, TrainingRun
 
 BATCH = 6
 # Latents with a little noise of their own make a smooth space, in which small mistakes of the UNet stay small.
