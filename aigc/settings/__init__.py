@@ -185,6 +185,9 @@ AIGC_MAX_UNFINISHED_JOBS = env.integer("AIGC_MAX_UNFINISHED_JOBS", 200, at_least
 # How many jobs at the head of a line are told their place every few seconds.
 AIGC_ANNOUNCED_PLACES = env.integer("AIGC_ANNOUNCED_PLACES", 100, at_least=0, at_most=10_000)
 
+# --- chat
+AIGC_AUTO_TITLES = env.flag("AIGC_AUTO_TITLES", default=True)
+
 # --- language and time
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

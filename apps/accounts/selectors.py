@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from apps.accounts.actors import Actor
 from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.roles import Role
 
 
 def has_any_user() -> bool:
@@ -25,6 +27,14 @@ def get_membership(*, user_id: UUID, workspace_id: UUID | None = None) -> Member
     if workspace_id is not None and (named := memberships.filter(workspace_id=workspace_id).first()):
         return named
     return memberships.first()
+
+
+def find_actor(*, user_id: UUID, workspace_id: UUID) -> Actor | None:
+    """Who the product works for when nobody is signed in; None once the person is gone from there."""
+    membership = Membership.objects.filter(
+        user_id=user_id, workspace_id=workspace_id, user__is_active=True
+    ).first()
+    return None if membership is None else Actor(user_id, workspace_id, Role(membership.role), "command")
 
 
 def get_workspace(workspace_id: UUID) -> Workspace:

@@ -53,6 +53,8 @@ class Conversation(models.Model):
     owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
 
     title = models.CharField(max_length=TITLE_MAX)
+    titled = models.BooleanField(default=False, help_text="Named by its owner or a model.")
+    title_job = models.OneToOneField("jobs.Job", models.SET_NULL, null=True, blank=True, related_name="+")
     folder = models.ForeignKey(Folder, models.SET_NULL, null=True, blank=True, related_name="conversations")
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)

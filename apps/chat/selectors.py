@@ -111,6 +111,7 @@ def view_conversation(conversation: Conversation) -> dict[str, Any]:
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
+        "titled": conversation.titled,
         "model": conversation.model,
         "system": conversation.system,
         "params": conversation.params,

@@ -155,6 +155,7 @@ class ConversationOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     title = serializers.CharField()
+    titled = serializers.BooleanField(help_text="False while the title is only the first words.")
     model = serializers.CharField()
     system = serializers.CharField()
     params = serializers.DictField()

@@ -14,7 +14,7 @@ from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.write_transaction import write_transaction
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
-from apps.chat import selectors
+from apps.chat import selectors, titles
 from apps.chat.models import Conversation, Folder, Message, Role, State
 from apps.chat.params import AnswerParams
 from apps.jobs.selectors import JobView, view_job
@@ -118,13 +118,15 @@ def _question(conversation: Conversation, before: Message | None, content: str) 
 
 
 def keep_answer(job_id: str) -> None:
-    """Take what a job has written into the answer that it was for; part of the job's own transaction."""
+    """Take what a job has written into the answer or title that it was for; part of the job's own transaction."""
+    titles.keep(job_id)
     answer = Message.objects.filter(job_id=job_id).select_related("job", "conversation").first()
     if answer is None or answer.job is None:
         return
     _fill(answer, view_job(answer.job))
     answer.save()
     _touch(answer.conversation)
+    titles.ask_after(answer)
 
 
 def _fill(answer: Message, job: JobView) -> None:
@@ -148,6 +150,8 @@ def change_conversation(*, actor: Actor, conversation_id: str, changes: Mapping[
     changes = dict(changes)
     if "current" in changes:
         changes["current"] = selectors.get_message(conversation, changes["current"])
+    if "title" in changes:
+        changes["titled"] = True
     _set(actor, conversation, changes)
     conversation.save(update_fields=list(changes))
     return conversation
@@ -214,7 +218,8 @@ def erase_deleted() -> None:
     """Erase what was deleted longer ago than it can be brought back: messages, jobs and their events."""
     gone = Conversation.objects.filter(deleted_at__lt=timezone.now() - UNDO_TIME)
     for conversation in gone:
-        jobs = conversation.messages.exclude(job=None).values_list("job_id", flat=True)
+        answers = conversation.messages.exclude(job=None).values_list("job_id", flat=True)
+        jobs = [*answers, *filter(None, [conversation.title_job_id])]
         with write_transaction():
             if erase_jobs(jobs):
                 conversation.delete()
@@ -257,6 +262,7 @@ def import_conversation(
         workspace_id=actor.workspace_id,
         owner_id=actor.user_id,
         title=title or _title_of(_first_text(messages)),
+        titled=bool(title),
     )
     _set(actor, conversation, settings)
     made = _planted(conversation, messages)

@@ -26,6 +26,9 @@ class Job(models.Model):
     spec = models.JSONField(help_text="The catalogue entry as it was: every attempt runs the same model.")
     tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.INTERACTIVE)
     priority = models.PositiveSmallIntegerField(default=0)
+    purpose = models.CharField(
+        max_length=20, blank=True, help_text="Empty when a person asked; else what the product wants it for."
+    )
     idempotency_key = models.CharField(max_length=200, blank=True)
     input_digest = models.CharField(max_length=64, help_text="SHA-256 of kind, model and input.")
 

@@ -91,8 +91,8 @@ def get_job_for(actor: Actor, job_id: str | uuid.UUID) -> Job:
 
 
 def list_jobs_for(actor: Actor, *, kind: str = "", statuses: list[str] | None = None) -> QuerySet[Job]:
-    """The actor's own jobs, newest first."""
-    jobs = visible_jobs(actor).filter(owner_id=actor.user_id)
+    """The jobs that the actor has asked for, newest first."""
+    jobs = visible_jobs(actor).filter(owner_id=actor.user_id, purpose="")
     if kind:
         jobs = jobs.filter(kind=kind)
     if statuses:

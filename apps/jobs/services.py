@@ -56,14 +56,16 @@ def submit_job(
     params: Mapping[str, Any],
     model: str | None = None,
     tier: Tier = Tier.INTERACTIVE,
+    purpose: str = "",
     idempotency_key: str = "",
-    also: Callable[[Job], None] = lambda _: None,
+    also: Callable[[Job], object] = lambda _: None,
 ) -> Job:
     """Check, store and queue one generation; a repeated key returns the first job.
 
-    `also` writes what belongs to a new job, in the transaction that stores it. Raises AppError: `bad_request`
-    with the field, `forbidden`, `model_not_found`, `conflict` for a key that was used for something else,
-    `rate_limited` when the owner has AIGC_MAX_UNFINISHED_JOBS already.
+    A job with a `purpose` is the product's own and in nobody's list. `also` writes what belongs to a new job, in
+    the transaction that stores it. Raises AppError: `bad_request` with the field, `forbidden`, `model_not_found`,
+    `conflict` for a key that was used for something else, `rate_limited` when the owner has
+    AIGC_MAX_UNFINISHED_JOBS already.
     """
     actor.check(Permission.SUBMIT_JOBS)
     job_input = _check_input(kind, params)
@@ -89,6 +91,7 @@ def submit_job(
         model=spec["id"],
         spec=spec,
         tier=tier,
+        purpose=purpose,
         priority=priority_for(tier, unfinished),
         idempotency_key=idempotency_key,
         input_digest=digest,

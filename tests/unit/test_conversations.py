@@ -15,6 +15,7 @@ from redis import Redis
 from apps.accounts.models import User
 from apps.catalog.services import seed_catalog
 from apps.chat import services
+from apps.chat import titles as titles_of
 from apps.chat.models import Conversation, Message
 from apps.jobs.models import Job
 from apps.jobs.services import settle
@@ -228,6 +229,62 @@ def test_what_is_refused_leaves_nothing_behind(client: Client) -> None:
     assert error["field"] == "params.temperature"
     post(client, URL, {"content": ""}, status=400)
     assert (Conversation.objects.count(), Message.objects.count(), Job.objects.count()) == (0, 0, 0)
+
+
+# --- titles
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_title_is_asked_for_after_the_first_answer_and_kept(
+    client: Client, writer: Writer, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        made = answered(client, writer)
+    job = Job.objects.get(purpose="title")
+    assert job.tier == "batch"
+    assert "User: Say hello\nAssistant: Hello there." in job.input["messages"][0]["content"]
+    assert [shown["id"] for shown in client.get("/api/v1/jobs").json()["results"]] == [
+        made["messages"][1]["job"]
+    ]
+    writer.write(str(job.pk), Delta(text='Title: "A short greeting."\nOr: Hello'), END)
+    now = read(client, made["id"])
+    assert (now["title"], now["titled"]) == ("A short greeting", True)
+    with django_capture_on_commit_callbacks(execute=True):
+        (again,) = post(client, f"{URL}/{made['id']}/messages/{made['current']}/again")["messages"]
+        writer.write(again["job"], *ANSWER, END)
+    assert Job.objects.filter(purpose="title").count() == 1
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_name_that_a_person_gave_stays(
+    client: Client, writer: Writer, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        made = answered(client, writer)
+    patch(client, f"{URL}/{made['id']}", {"title": "Mine"})
+    writer.write(str(Job.objects.get(purpose="title").pk), Delta(text="A short greeting"), END)
+    assert read(client, made["id"])["title"] == "Mine"
+    with django_capture_on_commit_callbacks(execute=True):
+        named = start(client)
+        patch(client, f"{URL}/{named['id']}", {"title": "Mine too"})
+        writer.write(named["messages"][1]["job"], *ANSWER, END)
+    assert Job.objects.filter(purpose="title").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# **Tea**", "Tea"),
+        ("\n\n标题：《茶》\n", "茶"),
+        ("'Tea and milk.'", "Tea and milk"),
+        ("C++ or C#?", "C++ or C#?"),
+        ("Title:\nTea", "Tea"),
+        ("  \n**\n", ""),
+        ("x" * 100, "x" * 79 + "…"),
+    ],
+)
+def test_a_title_is_one_line_without_decoration(text: str, title: str) -> None:
+    assert titles_of.clean(text) == title
 
 
 # --- in order

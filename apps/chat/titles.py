@@ -1,0 +1,89 @@
+"""Automatic titles: once a first answer is there, the same model is asked for a title, after everybody's jobs."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from aigc.lib.errors import AppError
+from apps.accounts.selectors import find_actor
+from apps.chat.models import Conversation, Message, Role, State
+from apps.jobs.selectors import view_job
+from apps.jobs.services import submit_job
+from apps.jobs.states import Tier
+
+logger = structlog.get_logger(__name__)
+
+PURPOSE = "title"
+TITLE_SHOWN_MAX = 80
+# Room for what a model thinks first.
+_MAX_TOKENS = 400
+_READ_MAX = 1500
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_ASK = {
+    "en": "Write a short title for this conversation:\n\nUser: {question}\nAssistant: {answer}",
+    "zh": "给下面的对话起一个简短的标题：\n\n用户：{question}\n助手：{answer}",
+}
+# What models put around a title.
+_AROUND = re.compile(
+    r"^(?:#+\s*|\*+|title\s*[:：]|标题\s*[:：]|[\"'“”‘’《「\s])+|[\"'“”‘’》」*.。\s]+$", re.IGNORECASE
+)
+
+
+def ask_after(answer: Message) -> None:
+    """Order a title when this is the first answer of a conversation that has none yet."""
+    conversation = answer.conversation
+    wanted = settings.AIGC_AUTO_TITLES and not conversation.titled and conversation.title_job_id is None
+    if wanted and answer.state == State.DONE and answer.content:
+        transaction.on_commit(lambda: _submit(conversation.pk, answer.pk))
+
+
+def keep(job_id: str) -> None:
+    """Take the title that a job has made, unless the owner was faster; part of the job's own transaction."""
+    conversation = (
+        Conversation.objects.filter(title_job_id=uuid.UUID(job_id)).select_related("title_job").first()
+    )
+    if conversation is None or conversation.title_job is None:
+        return
+    title = clean(view_job(conversation.title_job).get("result", {}).get("text", ""))
+    if title:
+        Conversation.objects.filter(pk=conversation.pk, titled=False).update(title=title, titled=True)
+
+
+def clean(text: str) -> str:
+    """The first line without quotes, marks or the word title; nothing when there is no such line."""
+    for line in text.splitlines():
+        title = _AROUND.sub("", line)
+        if title:
+            return title if len(title) <= TITLE_SHOWN_MAX else f"{title[: TITLE_SHOWN_MAX - 1].rstrip()}…"
+    return ""
+
+
+def _submit(conversation_id: uuid.UUID, answer_id: uuid.UUID) -> None:
+    """A title is worth no error: what goes wrong is logged, and the first words stay."""
+    answer = Message.objects.filter(pk=answer_id).select_related("conversation__owner", "parent").first()
+    if answer is None or answer.parent is None:
+        return
+    conversation = answer.conversation
+    actor = find_actor(user_id=conversation.owner_id, workspace_id=conversation.workspace_id)
+    if actor is None:
+        return
+    ask = _ASK["zh" if _HAN.search(answer.parent.content) else "en"]
+    content = ask.format(question=answer.parent.content[:_READ_MAX], answer=answer.content[:_READ_MAX])
+    try:
+        submit_job(
+            actor=actor,
+            kind="chat",
+            params={"messages": [{"role": Role.USER.value, "content": content}], "max_tokens": _MAX_TOKENS},
+            model=answer.model,
+            tier=Tier.BATCH,
+            purpose=PURPOSE,
+            idempotency_key=f"{PURPOSE}-{conversation_id}",
+            also=lambda job: Conversation.objects.filter(pk=conversation_id).update(title_job=job),
+        )
+    except AppError as error:
+        logger.info("title_not_asked", conversation=str(conversation_id), error=str(error))
