@@ -6,7 +6,7 @@ BIN = .venv/bin
 TEST_WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo
+.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo screens
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -63,3 +63,6 @@ demo-voice:
 
 eval-demo: setup ## Examine the demo models and show their work in docs/demo (ARGS="chat --share 0.2")
 	$(BIN)/python -m gpu_workers.demo.evaluation --docs docs/demo $(ARGS)
+
+screens: setup ## Take pictures of every page for docs/screens (needs chromium)
+	$(BIN)/python -m tests.e2e.screens

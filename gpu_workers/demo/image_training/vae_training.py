@@ -28,8 +28,8 @@ def train_vae(state: Path, *, seed: int, steps: int, device: str) -> Autoencoder
     vae = make_vae().to(device)
     some = to_pixels([training_scene(seed, number) for number in range(_MEASURED_SCENES)]).to(device)
     begin_with_colours(vae, some)
-    # Adam moves all weights of a convolution alike at first: with a higher rate the beginning is soon lost.
-    run = TrainingRun(vae, Course(steps, rate=2e-4, warm_up=100, memory=0.999), state / "vae.safetensors")
+    # Adam moves all weights of a convolution alike at first: a rate that rose faster would soon lose the beginning.
+    run = TrainingRun(vae, Course(steps, rate=5e-4, warm_up=1500, memory=0.999), state / "vae.safetensors")
 
     def loss_of(step: int) -> torch.Tensor:
         pictures = to_pixels([training_scene(seed, step * BATCH + row) for row in range(BATCH)]).to(device)
