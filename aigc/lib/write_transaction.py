@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-_turn = threading.Lock()
+# Taken again by what follows a commit in the same thread, if that writes, too.
+_turn = threading.RLock()
 
 
 @contextmanager

@@ -126,7 +126,6 @@ def keep_answer(job_id: str) -> None:
     _fill(answer, view_job(answer.job))
     answer.save()
     _touch(answer.conversation)
-    titles.ask_after(answer)
 
 
 def _fill(answer: Message, job: JobView) -> None:

@@ -7,7 +7,6 @@ import uuid
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 
 from aigc.lib.errors import AppError
 from apps.accounts.selectors import find_actor
@@ -34,12 +33,34 @@ _AROUND = re.compile(
 )
 
 
-def ask_after(answer: Message) -> None:
-    """Order a title when this is the first answer of a conversation that has none yet."""
+def ask_after(job_id: str) -> None:
+    """Order a title when this job has made the first answer of a conversation that has none yet.
+
+    A title is worth no error: what goes wrong is logged, and the first words stay.
+    """
+    found = Message.objects.filter(job_id=uuid.UUID(job_id), state=State.DONE).exclude(content="")
+    answer = found.select_related("conversation", "parent").first()
+    if answer is None or answer.parent is None or not settings.AIGC_AUTO_TITLES:
+        return
     conversation = answer.conversation
-    wanted = settings.AIGC_AUTO_TITLES and not conversation.titled and conversation.title_job_id is None
-    if wanted and answer.state == State.DONE and answer.content:
-        transaction.on_commit(lambda: _submit(conversation.pk, answer.pk))
+    actor = find_actor(user_id=conversation.owner_id, workspace_id=conversation.workspace_id)
+    if actor is None or conversation.titled or conversation.title_job_id is not None:
+        return
+    ask = _ASK["zh" if _HAN.search(answer.parent.content) else "en"]
+    content = ask.format(question=answer.parent.content[:_READ_MAX], answer=answer.content[:_READ_MAX])
+    try:
+        submit_job(
+            actor=actor,
+            kind="chat",
+            params={"messages": [{"role": Role.USER.value, "content": content}], "max_tokens": _MAX_TOKENS},
+            model=answer.model,
+            tier=Tier.BATCH,
+            purpose=PURPOSE,
+            idempotency_key=f"{PURPOSE}-{conversation.pk}",
+            also=lambda job: Conversation.objects.filter(pk=conversation.pk).update(title_job=job),
+        )
+    except AppError as error:
+        logger.info("title_not_asked", conversation=str(conversation.pk), error=str(error))
 
 
 def keep(job_id: str) -> None:
@@ -61,29 +82,3 @@ def clean(text: str) -> str:
         if title:
             return title if len(title) <= TITLE_SHOWN_MAX else f"{title[: TITLE_SHOWN_MAX - 1].rstrip()}…"
     return ""
-
-
-def _submit(conversation_id: uuid.UUID, answer_id: uuid.UUID) -> None:
-    """A title is worth no error: what goes wrong is logged, and the first words stay."""
-    answer = Message.objects.filter(pk=answer_id).select_related("conversation__owner", "parent").first()
-    if answer is None or answer.parent is None:
-        return
-    conversation = answer.conversation
-    actor = find_actor(user_id=conversation.owner_id, workspace_id=conversation.workspace_id)
-    if actor is None:
-        return
-    ask = _ASK["zh" if _HAN.search(answer.parent.content) else "en"]
-    content = ask.format(question=answer.parent.content[:_READ_MAX], answer=answer.content[:_READ_MAX])
-    try:
-        submit_job(
-            actor=actor,
-            kind="chat",
-            params={"messages": [{"role": Role.USER.value, "content": content}], "max_tokens": _MAX_TOKENS},
-            model=answer.model,
-            tier=Tier.BATCH,
-            purpose=PURPOSE,
-            idempotency_key=f"{PURPOSE}-{conversation_id}",
-            also=lambda job: Conversation.objects.filter(pk=conversation_id).update(title_job=job),
-        )
-    except AppError as error:
-        logger.info("title_not_asked", conversation=str(conversation_id), error=str(error))

@@ -23,12 +23,14 @@ class JobInput(BaseModel):
 class Kind:
     """One medium's way to make and end a job.
 
-    `on_finished` is called in the transaction that moves the row to its terminal state, with the job's id.
+    `on_finished` is called in the transaction that moves the row to its terminal state, `after_finished` once that
+    is committed; both with the job's id.
     """
 
     name: str
     input: type[JobInput]
     on_finished: Callable[[str], None] | None = None
+    after_finished: Callable[[str], None] | None = None
 
 
 _kinds: dict[str, Kind] = {}

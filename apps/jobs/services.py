@@ -334,6 +334,9 @@ def _after_end(job: Job, snapshot: Snapshot) -> None:
         metrics.observe_end(job.kind, snapshot.status, snapshot.usage)
     except RedisError as error:
         logger.warning("bytes_left_to_expire", job=str(job.pk), error=str(error))
+    kind = get_kind(job.kind)
+    if kind is not None and kind.after_finished is not None:
+        kind.after_finished(str(job.pk))
 
 
 def _gone(snapshot: Snapshot, error: files.FileGone) -> Snapshot:
