@@ -72,3 +72,20 @@ async def test_jobs_of_a_killed_worker_end_once(client: Client, postgres_stack: 
         assert (await client.settled(job_id, 60))["status"] == "succeeded"
         ends = [frame["type"] for frame in await client.read_to_end(job_id)]
         assert ends.count("finished") == 1
+
+
+async def test_conversations_are_kept_listed_and_found(client: Client) -> None:
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    start = {"content": "A question about tea", "params": {"max_tokens": 5}}
+    url = "/api/v1/conversations"
+    made = await asyncio.gather(*(client.call("POST", url, json=start, headers=key) for _ in range(10)))
+    assert {status for status, _ in made} == {201}
+    assert len({conversation["id"] for _, conversation in made}) == 1
+    await client.settled(made[0][1]["messages"][1]["job"])
+    _, second = await client.call("POST", url, json={**start, "content": "Another one"})
+    await client.call("PATCH", f"{url}/{made[0][1]['id']}", json={"pinned": True, "title": "Pinned"})
+    await client.settled(second["messages"][1]["job"])
+    _, page = await client.call("GET", f"{url}?limit=1")
+    assert [found["title"] for found in page["results"]] == ["Pinned"]
+    _, found = await client.call("GET", f"{url}?search=TEA")
+    assert [one["id"] for one in found["results"]] == [made[0][1]["id"]]
