@@ -10,7 +10,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from aigc.lib.errors import AppError, ErrorCode
@@ -33,16 +32,11 @@ from apps.chat.serializers import (
     QuestionInput,
     RatingInput,
     StartInput,
+    parsed,
 )
 from apps.jobs.views import idempotency_key_of
 
 _KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)
-
-
-def _parsed(serializer: Serializer[Any]) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
-    return found
 
 
 class ConversationsView(GenericAPIView[Conversation]):
@@ -57,7 +51,7 @@ class ConversationsView(GenericAPIView[Conversation]):
     )
     def get(self, request: Request) -> Response:
         """One's own conversations: pinned ones first, then by their last change."""
-        asked = _parsed(ConversationFilter(data=request.query_params.dict()))
+        asked = parsed(ConversationFilter(data=request.query_params.dict()))
         page = self.paginate_queryset(selectors.list_conversations(actor_of(request), **asked)) or []
         return self.get_paginated_response([selectors.view_conversation(found) for found in page])
 
@@ -69,7 +63,7 @@ class ConversationsView(GenericAPIView[Conversation]):
     )
     def post(self, request: Request) -> Response:
         """Begin with a question; its answer is on its way. A repeated Idempotency-Key gives the first one again."""
-        asked = _parsed(StartInput(data=request.data))
+        asked = parsed(StartInput(data=request.data))
         answer = services.start_conversation(
             actor=actor_of(request), key=idempotency_key_of(request), **asked
         )
@@ -84,7 +78,7 @@ class ImportView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Bring in what an export as JSON has written."""
-        asked = _parsed(ImportInput(data=request.data))
+        asked = parsed(ImportInput(data=request.data))
         conversation = services.import_conversation(actor=actor_of(request), **asked)
         return Response(selectors.view_with_messages(conversation), status=201)
 
@@ -106,7 +100,7 @@ class ConversationView(APIView):
         conversation = services.change_conversation(
             actor=actor_of(request),
             conversation_id=conversation_id,
-            changes=_parsed(ConversationChanges(data=request.data)),
+            changes=parsed(ConversationChanges(data=request.data)),
         )
         return Response(selectors.view_conversation(conversation))
 
@@ -163,7 +157,7 @@ class MessagesView(APIView):
     )
     def post(self, request: Request, conversation_id: str) -> Response:
         """Ask on, or ask an earlier question differently: then it is a branch beside it."""
-        asked = _parsed(QuestionInput(data=request.data))
+        asked = parsed(QuestionInput(data=request.data))
         answer = services.ask(
             actor=actor_of(request),
             conversation_id=conversation_id,
@@ -181,7 +175,7 @@ class AgainView(APIView):
     )
     def post(self, request: Request, conversation_id: str, message_id: str) -> Response:
         """Have the question of this answer answered once more, beside it."""
-        asked = _parsed(AgainInput(data=request.data))
+        asked = parsed(AgainInput(data=request.data))
         answer = services.answer_again(
             actor=actor_of(request),
             conversation_id=conversation_id,
@@ -202,7 +196,7 @@ class MessageView(APIView):
             actor=actor_of(request),
             conversation_id=conversation_id,
             message_id=message_id,
-            changes=_parsed(RatingInput(data=request.data)),
+            changes=parsed(RatingInput(data=request.data)),
         )
         return Response(selectors.view_message(message))
 
@@ -219,7 +213,7 @@ class FoldersView(APIView):
     @extend_schema(operation_id="folders_create", request=FolderInput, responses={201: FolderOutput})
     def post(self, request: Request) -> Response:
         """A new folder."""
-        folder = services.create_folder(actor=actor_of(request), **_parsed(FolderInput(data=request.data)))
+        folder = services.create_folder(actor=actor_of(request), **parsed(FolderInput(data=request.data)))
         return Response(selectors.view_folder(folder), status=201)
 
 
@@ -229,7 +223,7 @@ class FolderView(APIView):
     @extend_schema(operation_id="folders_rename", request=FolderInput, responses=FolderOutput)
     def patch(self, request: Request, folder_id: str) -> Response:
         """Rename it."""
-        asked = _parsed(FolderInput(data=request.data))
+        asked = parsed(FolderInput(data=request.data))
         folder = services.rename_folder(actor=actor_of(request), folder_id=folder_id, **asked)
         return Response(selectors.view_folder(folder))
 

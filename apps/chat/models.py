@@ -9,6 +9,7 @@ from django.utils import timezone
 from typing_extensions import override
 
 TITLE_MAX, FOLDER_NAME_MAX, SYSTEM_MAX, REASON_MAX = 200, 60, 20_000, 1000
+ASSISTANT_NAME_MAX, DESCRIPTION_MAX, OPENING_MAX = 60, 300, 50
 
 
 class Role(models.TextChoices):
@@ -45,6 +46,30 @@ class Folder(models.Model):
         return self.name
 
 
+class Assistant(models.Model):
+    """A saved persona. A conversation copies it when it begins, so that a later change does not reach back."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="+")
+    owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
+    name = models.CharField(max_length=ASSISTANT_NAME_MAX)
+    description = models.CharField(max_length=DESCRIPTION_MAX, blank=True)
+    model = models.CharField(max_length=200, blank=True, help_text="Empty: the medium's default.")
+    system = models.TextField(blank=True, max_length=SYSTEM_MAX)
+    params = models.JSONField(default=dict, blank=True)
+    opening = models.JSONField(
+        default=list, blank=True, help_text="Turns that come before the first question."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("name", "created_at")
+
+    @override
+    def __str__(self) -> str:
+        return self.name
+
+
 class Conversation(models.Model):
     """A thread of one person with models. `current` is the end of the branch that is shown."""
 
@@ -61,9 +86,11 @@ class Conversation(models.Model):
     current = models.ForeignKey("chat.Message", models.SET_NULL, null=True, blank=True, related_name="+")
 
     # How the next question is asked.
+    assistant = models.ForeignKey(Assistant, models.SET_NULL, null=True, blank=True, related_name="+")
     model = models.CharField(max_length=200, blank=True)
     system = models.TextField(blank=True, max_length=SYSTEM_MAX)
     params = models.JSONField(default=dict, blank=True)
+    opening = models.JSONField(default=list, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

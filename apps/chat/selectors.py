@@ -11,7 +11,7 @@ from django.db.models import Case, DateTimeField, Exists, ExpressionWrapper, F, 
 
 from aigc.lib.errors import AppError, ErrorCode
 from apps.accounts.actors import Actor
-from apps.chat.models import Conversation, Folder, Message, Role
+from apps.chat.models import Assistant, Conversation, Folder, Message, Role
 from apps.jobs.selectors import parse_id
 
 # Far enough that what is pinned comes before all that is not.
@@ -85,6 +85,19 @@ def get_folder(actor: Actor, folder_id: str | uuid.UUID) -> Folder:
     return folder
 
 
+def list_assistants(actor: Actor) -> QuerySet[Assistant]:
+    """The actor's own."""
+    return Assistant.objects.filter(workspace_id=actor.workspace_id, owner_id=actor.user_id)
+
+
+def get_assistant(actor: Actor, assistant_id: str | uuid.UUID) -> Assistant:
+    """The assistant. Raises AppError `not_found`."""
+    assistant = list_assistants(actor).filter(pk=parse_id(assistant_id)).first()
+    if assistant is None:
+        raise AppError(ErrorCode.NOT_FOUND, f"There is no assistant {str(assistant_id)[:50]}.")
+    return assistant
+
+
 def branch(conversation: Conversation, end_id: uuid.UUID | None) -> list[Message]:
     """The messages from the first question down to `end_id`."""
     known = {message.pk: message for message in conversation.messages.all()}
@@ -96,8 +109,9 @@ def branch(conversation: Conversation, end_id: uuid.UUID | None) -> list[Message
 
 
 def turns(conversation: Conversation, path: Iterable[Message]) -> list[dict[str, str]]:
-    """What the model reads: the system prompt and the branch, without questions that were never answered."""
+    """What the model reads: system prompt, opening and branch, without questions that were never answered."""
     said = [{"role": "system", "content": conversation.system}] if conversation.system else []
+    said += conversation.opening
     for message in path:
         if message.role == Role.ASSISTANT and not message.content:
             said.pop()  # with its question
@@ -117,6 +131,7 @@ def view_conversation(conversation: Conversation) -> dict[str, Any]:
         "params": conversation.params,
         "pinned": conversation.pinned,
         "archived": conversation.archived,
+        "assistant": _text(conversation.assistant_id),
         "folder": _text(conversation.folder_id),
         "current": _text(conversation.current_id),
         "created_at": conversation.created_at.isoformat(),
@@ -158,3 +173,16 @@ def _text(found: uuid.UUID | None) -> str | None:
 def view_folder(folder: Folder) -> dict[str, str]:
     """A folder."""
     return {"id": str(folder.pk), "name": folder.name}
+
+
+def view_assistant(assistant: Assistant) -> dict[str, Any]:
+    """An assistant."""
+    return {
+        "id": str(assistant.pk),
+        "name": assistant.name,
+        "description": assistant.description,
+        "model": assistant.model,
+        "system": assistant.system,
+        "params": assistant.params,
+        "opening": assistant.opening,
+    }

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, StrictBool, StrictStr
 from rest_framework import serializers
 
-from apps.chat.models import FOLDER_NAME_MAX, REASON_MAX, SYSTEM_MAX, TITLE_MAX, Role, State
+from apps.chat.models import (
+    ASSISTANT_NAME_MAX,
+    DESCRIPTION_MAX,
+    FOLDER_NAME_MAX,
+    OPENING_MAX,
+    REASON_MAX,
+    SYSTEM_MAX,
+    TITLE_MAX,
+    Role,
+    State,
+)
 from apps.chat.params import CONTENT_MAX, Message
 
 
@@ -28,6 +38,13 @@ class ChatRequest(BaseModel, extra="forbid"):
 
 
 IMPORT_MAX = 5000
+
+
+def parsed(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    """What was sent, checked. Raises ValidationError."""
+    serializer.is_valid(raise_exception=True)
+    found: dict[str, Any] = serializer.validated_data
+    return found
 
 
 class SettingsInput(serializers.Serializer[Any]):
@@ -51,6 +68,9 @@ class StartInput(SettingsInput):
 
     content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
     model = serializers.CharField(required=False, max_length=200)
+    assistant = serializers.UUIDField(
+        required=False, help_text="Whose model, system prompt and so on are copied."
+    )
 
 
 class AgainInput(serializers.Serializer[Any]):
@@ -80,6 +100,63 @@ class FolderInput(serializers.Serializer[Any]):
     """A folder's name."""
 
     name = serializers.CharField(max_length=FOLDER_NAME_MAX)
+
+
+class TurnInput(serializers.Serializer[Any]):
+    """A turn of an assistant's opening."""
+
+    role = serializers.ChoiceField(choices=("system", "user", "assistant"))
+    content = serializers.CharField(max_length=SYSTEM_MAX, trim_whitespace=False)
+
+
+class AssistantInput(serializers.Serializer[Any]):
+    """A persona: what its conversations begin with."""
+
+    name = serializers.CharField(max_length=ASSISTANT_NAME_MAX)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=DESCRIPTION_MAX)
+    model = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    system = serializers.CharField(required=False, allow_blank=True, max_length=SYSTEM_MAX)
+    params = serializers.DictField(required=False, help_text="As in the input of a chat job.")
+    opening = serializers.ListField(child=TurnInput(), required=False, max_length=OPENING_MAX)
+
+
+class ModelfileInput(serializers.Serializer[Any]):
+    """An Ollama Modelfile as text."""
+
+    name = serializers.CharField(max_length=ASSISTANT_NAME_MAX)
+    modelfile = serializers.CharField(max_length=4 * SYSTEM_MAX, trim_whitespace=False)
+
+
+class AssistantOutput(serializers.Serializer[Any]):
+    """An assistant."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    model = serializers.CharField()
+    system = serializers.CharField()
+    params = serializers.DictField()
+    opening = TurnInput(many=True)
+
+
+class AssistantListOutput(serializers.Serializer[Any]):
+    """All assistants."""
+
+    results = AssistantOutput(many=True)
+
+
+class NoteOutput(serializers.Serializer[Any]):
+    """A line of a Modelfile that was not taken over, and why."""
+
+    line = serializers.IntegerField()
+    message = serializers.CharField()
+
+
+class ImportedAssistant(serializers.Serializer[Any]):
+    """The assistant and what was left out."""
+
+    assistant = AssistantOutput()
+    notes = NoteOutput(many=True)
 
 
 class ConversationFilter(serializers.Serializer[Any]):
@@ -161,6 +238,7 @@ class ConversationOutput(serializers.Serializer[Any]):
     params = serializers.DictField()
     pinned = serializers.BooleanField()
     archived = serializers.BooleanField()
+    assistant = serializers.UUIDField(allow_null=True)
     folder = serializers.UUIDField(allow_null=True)
     current = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()

@@ -14,8 +14,10 @@ from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.write_transaction import write_transaction
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
+from apps.catalog.selectors import get_model_spec
 from apps.chat import selectors, titles
-from apps.chat.models import Conversation, Folder, Message, Role, State
+from apps.chat.modelfile import Note, read_modelfile
+from apps.chat.models import Assistant, Conversation, Folder, Message, Role, State
 from apps.chat.params import AnswerParams
 from apps.jobs.selectors import JobView, view_job
 from apps.jobs.services import cancel_job, erase_jobs, input_error, submit_job
@@ -37,12 +39,25 @@ _STATES = {
 
 
 def start_conversation(
-    *, actor: Actor, content: str, model: str | None = None, key: str = "", **settings: Any
+    *,
+    actor: Actor,
+    content: str,
+    model: str | None = None,
+    assistant: uuid.UUID | None = None,
+    key: str = "",
+    **settings: Any,
 ) -> Message:
-    """Ask the first question of a new conversation; returns the answer that runs. Raises what `ask` raises."""
+    """Ask the first question of a new conversation; returns the answer that runs. Raises what `ask` raises.
+
+    What the assistant brings is copied; `settings` come over it.
+    """
     conversation = Conversation(
         workspace_id=actor.workspace_id, owner_id=actor.user_id, title=_title_of(content)
     )
+    if assistant is not None:
+        persona = conversation.assistant = selectors.get_assistant(actor, assistant)
+        conversation.model, conversation.system = persona.model, persona.system
+        conversation.params, conversation.opening = persona.params, persona.opening
     _set(actor, conversation, settings)
     return _ask(actor, conversation, _question(conversation, None, content), model, key)
 
@@ -244,6 +259,57 @@ def rename_folder(*, actor: Actor, folder_id: str, name: str) -> Folder:
 def delete_folder(*, actor: Actor, folder_id: str) -> None:
     """Its conversations stay, in no folder."""
     selectors.get_folder(actor, folder_id).delete()
+
+
+# --- assistants
+
+
+def create_assistant(*, actor: Actor, fields: Mapping[str, Any]) -> Assistant:
+    """A new persona. Raises AppError `bad_request` for wrong parameters."""
+    actor.check(Permission.SUBMIT_JOBS)
+    assistant = Assistant(workspace_id=actor.workspace_id, owner_id=actor.user_id)
+    _describe(assistant, fields)
+    assistant.save(force_insert=True)
+    return assistant
+
+
+def change_assistant(*, actor: Actor, assistant_id: str, fields: Mapping[str, Any]) -> Assistant:
+    """For conversations that begin from now on. Raises AppError: `not_found`, `bad_request` for wrong parameters."""
+    assistant = selectors.get_assistant(actor, assistant_id)
+    _describe(assistant, fields)
+    assistant.save(update_fields=list(fields))
+    return assistant
+
+
+def delete_assistant(*, actor: Actor, assistant_id: str) -> None:
+    """Its conversations stay as they are."""
+    selectors.get_assistant(actor, assistant_id).delete()
+
+
+def import_modelfile(*, actor: Actor, name: str, modelfile: str) -> tuple[Assistant, list[Note]]:
+    """An assistant of what an Ollama Modelfile says, and what of it was left out.
+
+    Raises AppError `bad_request` for parameters beyond our limits.
+    """
+    found = read_modelfile(modelfile)
+    try:
+        get_model_spec(found.model, "chat")
+    except AppError as error:
+        found.notes.append(Note(found.model_line, f"{error.message} The default model answers."))
+        found.model = ""
+    fields = {
+        "name": name,
+        "model": found.model,
+        "system": found.system,
+        "params": found.params,
+        "opening": found.opening,
+    }
+    return create_assistant(actor=actor, fields=fields), sorted(found.notes, key=lambda note: note.line)
+
+
+def _describe(assistant: Assistant, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(assistant, name, _checked_params(value) if name == "params" else value)
 
 
 # --- import

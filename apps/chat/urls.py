@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.chat import conversation_views, views
+from apps.chat import assistant_views, conversation_views, views
 
 urlpatterns = [
     path("chat", views.chat, name="chat"),
@@ -38,6 +38,9 @@ urlpatterns = [
         conversation_views.AgainView.as_view(),
         name="message-again",
     ),
+    path("assistants", assistant_views.AssistantsView.as_view(), name="assistants"),
+    path("assistants/import", assistant_views.ModelfileView.as_view(), name="assistant-import"),
+    path("assistants/<str:assistant_id>", assistant_views.AssistantView.as_view(), name="assistant"),
     path("folders", conversation_views.FoldersView.as_view(), name="folders"),
     path("folders/<str:folder_id>", conversation_views.FolderView.as_view(), name="folder"),
 ]
