@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.e2e.test_pages import CHROMIUM, JOB_MS, ask, sign_in
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, sign_in
 from tests.stack import PASSWORD, PEOPLE, ROOT, Stack
 
 FOLDER = ROOT / "docs" / "screens"

@@ -1,26 +1,18 @@
-"""The pages in a real browser against the running product: a chat, a picture and a speech, from sign-in to sign-out.
-
-`studio` is the base URL of the running product; `studio_admin` the email and password of its admin.
-"""
+"""The pages in a real browser against the running product: a chat, a picture and a speech, from sign-in to sign-out."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright  # noqa: E402
+from playwright.sync_api import BrowserContext, Page, expect
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-# The first job of a medium also loads its model.
-JOB_MS = 120_000
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, sign_in
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,54 +20,6 @@ pytestmark = [
         CHROMIUM is None, reason="There is no Chromium on the PATH; install the package chromium."
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium. In a container its own sandbox often cannot start; it opens only our pages here."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def context(browser: Browser, studio: str) -> Iterator[BrowserContext]:
-    """A fresh visitor who reads English."""
-    made = browser.new_context(base_url=studio, locale="en-GB", accept_downloads=True)
-    made.set_default_timeout(20_000)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page that must not break its content security policy nor throw."""
-    faults: list[str] = []
-    opened = context.new_page()
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on(
-        "console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None
-    )
-    yield opened
-    assert faults == []
-
-
-@pytest.fixture
-def signed_in(page: Page, studio_admin: tuple[str, str]) -> Page:
-    """The admin's page."""
-    sign_in(page, *studio_admin)
-    expect(page).to_have_url(re.compile(r"/chat$"))
-    return page
-
-
-def sign_in(page: Page, email: str, password: str) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
 
 
 def wait_for_end(page: Page, job_id: str) -> dict[str, Any]:
@@ -86,11 +30,6 @@ def wait_for_end(page: Page, job_id: str) -> dict[str, Any]:
         if job["finished_at"] is not None or time.monotonic() > deadline:
             return job
         time.sleep(0.1)
-
-
-def ask(page: Page, question: str) -> None:
-    page.get_by_label("Your message").fill(question)
-    page.get_by_label("Your message").press("Enter")
 
 
 def test_a_wrong_password_is_told_and_the_email_stays(page: Page, studio_admin: tuple[str, str]) -> None:
@@ -122,25 +61,6 @@ def test_a_question_is_answered(signed_in: Page) -> None:
     expect(answer).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
     expect(answer.locator(".facts")).to_contain_text("token")
     assert answer.locator(".markdown, .fold").count() > 0
-
-
-def test_a_reload_in_mid_answer_ends_with_the_servers_text(signed_in: Page) -> None:
-    ask(signed_in, "Tell me a long story about the sea.")
-    expect(signed_in.locator("article.answer").locator(".markdown, .fold").first).to_be_visible(
-        timeout=JOB_MS
-    )
-    signed_in.reload()
-    expect(signed_in.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
-    kept = signed_in.evaluate(
-        """() => {
-          const key = Object.keys(localStorage).find((each) => each.startsWith("studio.conversations."));
-          const {job, content, reasoning} = JSON.parse(localStorage[key]).messages.at(-1);
-          return {job, content, reasoning};
-        }"""
-    )
-    job = signed_in.request.get(f"/api/v1/jobs/{kept['job']}").json()
-    assert job["status"] == "succeeded"
-    assert (kept["content"], kept["reasoning"]) == (job["result"]["text"], job["result"].get("reasoning", ""))
 
 
 def test_stop_keeps_what_was_written(signed_in: Page) -> None:

@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("TTS")
 
+from gpu_workers.demo import training_run  # noqa: E402
 from gpu_workers.demo.chat_training.examples import is_held_out  # noqa: E402
-from gpu_workers.demo.image_training import training_run  # noqa: E402
 from gpu_workers.demo.training_run import TrainingRun  # noqa: E402
 from gpu_workers.demo.voice_evaluation.speaking import loaded  # noqa: E402
 from gpu_workers.demo.voice_training import speech_pool  # noqa: E402

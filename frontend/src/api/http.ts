@@ -30,7 +30,7 @@ export function onSignedOut(tell: () => void): void {
 }
 
 export interface Ask {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
   query?: Record<string, string | undefined>;
   json?: unknown;
   form?: FormData;

@@ -1,8 +1,9 @@
-import { ApiError, ask } from "@/api/http";
+import { ask } from "@/api/http";
+import { askPage } from "@/api/pages";
+import { untilAnswered } from "@/api/retry";
 import type { InputOf, Job, JobStatus, Medium, Page } from "@/api/types";
 
 const PATH = "/api/v1/jobs";
-const RETRY_DELAYS_MS = [400, 1200, 3000];
 
 export interface NewJob<K extends Medium> {
   kind: K;
@@ -14,15 +15,7 @@ export interface NewJob<K extends Medium> {
 
 /** Submit a job. A connection that breaks is tried again under the same key: one job, never two. */
 export async function submitJob<K extends Medium>({ key, ...job }: NewJob<K>): Promise<Job> {
-  for (const delay of [...RETRY_DELAYS_MS, null]) {
-    try {
-      return await ask<Job>(PATH, { method: "POST", json: job, headers: { "Idempotency-Key": key } });
-    } catch (reason) {
-      if (!(reason instanceof ApiError) || reason.code !== "offline" || delay === null) throw reason;
-      await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random() / 2)));
-    }
-  }
-  throw new Error("unreachable: the last round returns or throws");
+  return untilAnswered(() => ask<Job>(PATH, { method: "POST", json: job, headers: { "Idempotency-Key": key } }));
 }
 
 export async function getJob(id: string): Promise<Job> {
@@ -41,11 +34,5 @@ export interface JobQuery {
 }
 
 export async function listJobs({ kind, status, cursor }: JobQuery): Promise<Page<Job>> {
-  const page = await ask<Page<Job>>(PATH, { query: { kind, status: status?.join(","), cursor } });
-  return { results: page.results, next: page.next === null ? null : cursorOf(page.next) };
-}
-
-/** The server gives the address of the next page; asking for it goes through our own query. */
-function cursorOf(next: string): string {
-  return new URL(next, location.origin).searchParams.get("cursor") ?? next;
+  return askPage(PATH, { kind, status: status?.join(","), cursor });
 }

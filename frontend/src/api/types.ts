@@ -64,6 +64,9 @@ export interface Artifact {
 export interface Usage {
   prompt_tokens?: number;
   completion_tokens?: number;
+  /** From the start of the work to the first piece of it. */
+  first_chunk_s?: number;
+  run_s?: number;
   [counted: string]: unknown;
 }
 
@@ -107,6 +110,51 @@ export type Job = ChatJob | ImageJob | VoiceJob;
 export interface Page<T> {
   results: T[];
   next: string | null;
+}
+
+export type MessageState = "running" | "done" | "stopped" | "failed" | "blocked";
+export type Rating = -1 | 0 | 1;
+
+/** One side's turn. Several with one parent are branches: edited questions, or answers made anew. */
+export interface Message {
+  id: string;
+  parent: string | null;
+  role: "user" | "assistant";
+  /** Empty while it runs: then the job tells it. */
+  content: string;
+  created_at: string;
+  state: MessageState;
+  job: string | null;
+  model: string;
+  reasoning: string;
+  error: { code: string; message: string } | null;
+  finish_reason: string;
+  usage: Usage;
+  confidence: number | null;
+  rating: Rating;
+  rating_reason: string;
+}
+
+export interface Conversation {
+  id: string;
+  title: string;
+  /** Named by its owner or a model; until then its title is the first words. */
+  titled: boolean;
+  model: string;
+  system: string;
+  params: Record<string, number>;
+  pinned: boolean;
+  archived: boolean;
+  folder: string | null;
+  /** The end of the branch that is shown. */
+  current: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ConversationDetail extends Conversation {
+  /** All branches, oldest message first. */
+  messages: Message[];
 }
 
 export interface ModelState {

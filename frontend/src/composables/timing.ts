@@ -47,22 +47,6 @@ export function remainingS({ firstStep, lastStep }: Timing, steps: number): numb
   return ((steps - lastStep.step) * msPerStep) / 1000;
 }
 
-export interface AnswerSpeed {
-  firstTokenS: number;
-  tokensPerS: number | null;
-}
-
-/** How fast an answer came that this page saw from its submission to its end; null otherwise. */
-export function answerSpeed(timing: Timing, tokens: number | undefined): AnswerSpeed | null {
-  const { submittedAt, firstReasoningAt, firstTextAt, lastTextAt } = timing;
-  const first = firstReasoningAt ?? firstTextAt;
-  if (submittedAt === null || first === null || lastTextAt === null) return null;
-  const seconds = (lastTextAt - first) / 1000;
-  // One token has no speed, and a burst that came at once tells the network's.
-  const measurable = tokens !== undefined && tokens > 1 && seconds > 0.05;
-  return { firstTokenS: (first - submittedAt) / 1000, tokensPerS: measurable ? (tokens - 1) / seconds : null };
-}
-
 /** Seconds of reasoning before the first word of the answer, where this page saw both. */
 export function reasoningS({ submittedAt, firstReasoningAt, firstTextAt, lastTextAt }: Timing): number | null {
   if (submittedAt === null || firstReasoningAt === null) return null;

@@ -1,165 +1,153 @@
-import { useEventListener } from "@vueuse/core";
 import { defineStore } from "pinia";
-import { computed, shallowRef, watch } from "vue";
+import { computed, shallowReactive, shallowRef, watch } from "vue";
 
+import * as api from "@/api/conversations";
 import { ApiError } from "@/api/http";
 import { newId } from "@/api/ids";
-import type { ChatJob, Turn, Usage } from "@/api/types";
+import type { Conversation, ConversationDetail, Message } from "@/api/types";
+import { jobOf, mergeMessages, settled } from "@/composables/answers";
+import { importStored } from "@/composables/importStored";
+import { newestEndBelow, pathTo } from "@/composables/messageTree";
+import { answerIdOf, conversationOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
 import { isEnded } from "@/composables/snapshot";
-import { answerSpeed, reasoningS, type AnswerSpeed } from "@/composables/timing";
-import { useJobs, type JobView } from "@/composables/useJobs";
+import { useJobs } from "@/composables/useJobs";
+import { useOutbox } from "@/composables/useOutbox";
 import { useSession } from "@/composables/useSession";
+import { useTurns } from "@/composables/useTurns";
+import { whenBack } from "@/composables/whenBack";
 
-export interface Question {
-  readonly id: string;
-  readonly role: "user";
-  readonly content: string;
+const TITLE_DELAYS_MS = [1500, 4000, 10_000, 30_000];
+
+/** A conversation as it is shown. */
+export interface Thread {
+  readonly conversation: Conversation;
+  /** All branches. */
+  readonly messages: readonly ShownMessage[];
+  /** The branch that is shown. */
+  readonly path: readonly ShownMessage[];
 }
 
-/** How an answer stands: `sending` has no job yet, `running` grows, the others are final. */
-export type AnswerState = "sending" | "running" | "done" | "stopped" | "failed" | "blocked";
-
-export interface Answer {
-  /** Also the idempotency key of its job, so that a page loaded again in mid-submit gets the same job. */
-  readonly id: string;
-  readonly role: "assistant";
-  readonly state: AnswerState;
-  readonly job: string | null;
-  readonly model: string | null;
-  /** Final text and reasoning; while it runs they are in the job's snapshot. */
-  readonly content: string;
-  readonly reasoning: string;
-  readonly error: string | null;
-  /** It ended at the length limit. */
-  readonly truncated: boolean;
-  readonly usage: Usage;
-  readonly speed: AnswerSpeed | null;
-  readonly reasoningS: number | null;
-}
-
-export type Message = Question | Answer;
-
-export interface Conversation {
-  readonly id: string;
-  readonly title: string;
-  readonly updatedAt: number;
-  readonly messages: readonly Message[];
-}
-
-const TITLE_LENGTH = 40;
-
-/** The conversations of this browser. The studio issue moves them to the server; their face stays. */
+/**
+ * The person's conversations: what the server holds, and over it what is on its way there.
+ *
+ * The text of an answer that runs is in its job; here it arrives when the job ends.
+ */
 export const useConversations = defineStore("conversations", () => {
   const jobs = useJobs();
   const session = useSession();
-  const all = shallowRef<ReadonlyMap<string, Conversation>>(new Map());
-  const list = computed(() => [...all.value.values()].sort((a, b) => b.updatedAt - a.updatedAt));
-  const prefix = computed(() => `studio.conversations.${session.user?.id ?? "nobody"}.`);
+  const outbox = useOutbox();
 
-  const submitting = new Set<string>();
+  const rows = shallowReactive(new Map<string, Conversation>());
+  /** The messages of those that were opened. */
+  const trees = shallowReactive(new Map<string, readonly Message[]>());
+  /** Where an unsent message is the end of what is shown. */
+  const unsentEnds = shallowReactive(new Map<string, string>());
+  /** Under which id the server keeps what began here under another. */
+  const moved = shallowReactive(new Map<string, string>());
+  /** Why the last change of a conversation was not taken. */
+  const error = shallowRef<ApiError | null>(null);
+
+  /** What of a row was changed here and is not confirmed. */
+  const changing = new Map<string, { readonly wanted: api.ConversationChange }>();
+  const { inTurn, idle } = useTurns();
   const followed = new Set<string>();
+  const sought = new Set<string>();
 
-  function read(): void {
-    const found = new Map<string, Conversation>();
-    for (const key of Object.keys(localStorage)) {
-      if (!key.startsWith(prefix.value)) continue;
-      const conversation = parse(localStorage.getItem(key) ?? "");
-      if (conversation !== null) found.set(conversation.id, conversation);
-    }
-    all.value = found;
+  /** Those with an answer under way. */
+  const running = computed(() => {
+    const busy = [...trees].filter(([, messages]) => messages.some((each) => each.state === "running")).map(([id]) => id);
+    const sending = [...outbox.entries.values()].filter(({ key }) => !outbox.failures.has(key)).map((each) => each.conversation);
+    return new Set([...busy, ...sending]);
+  });
+
+  function get(id: string): Thread | undefined {
+    const conversation = rows.get(id);
+    if (conversation === undefined) return undefined;
+    const messages: ShownMessage[] = [...(trees.get(id) ?? []), ...outbox.messagesIn(id)];
+    return { conversation, messages, path: pathTo(messages, unsentEnds.get(id) ?? conversation.current) };
   }
 
-  function save(conversation: Conversation): void {
-    all.value = new Map(all.value).set(conversation.id, conversation);
-    localStorage.setItem(prefix.value + conversation.id, JSON.stringify(conversation));
+  /** Whether it began here and the server does not know it yet. */
+  function isUnsent(id: string): boolean {
+    return outbox.entries.has(id);
   }
 
-  function get(id: string): Conversation | undefined {
-    return all.value.get(id);
+  /** Whether all of its messages are here. */
+  function isOpen(id: string): boolean {
+    return trees.has(id) || isUnsent(id);
   }
 
-  function remove(id: string): void {
-    const rest = new Map(all.value);
-    rest.delete(id);
-    all.value = rest;
-    localStorage.removeItem(prefix.value + id);
+  // --- what the server says
+
+  function put(conversation: Conversation): void {
+    const known = rows.get(conversation.id);
+    // An answer that was overtaken by a newer one.
+    if (known !== undefined && conversation.updated_at < known.updated_at) return;
+    rows.set(conversation.id, { ...conversation, ...changing.get(conversation.id)?.wanted });
   }
 
-  function setAnswer(conversationId: string, answerId: string, change: Partial<Answer>): void {
-    const conversation = get(conversationId);
-    if (conversation === undefined) return;
-    const messages = conversation.messages.map((each) =>
-      each.role === "assistant" && each.id === answerId ? { ...each, ...change } : each,
-    );
-    save({ ...conversation, messages, updatedAt: Date.now() });
+  function putMessages(id: string, arrived: readonly Message[]): void {
+    trees.set(id, mergeMessages(trees.get(id) ?? [], arrived));
   }
 
-  /** Ask in a conversation (a new one without an id) and give its id back; the answer arrives in it. */
-  function send(text: string, { conversation, model }: { conversation?: string | undefined; model: string | null }): string {
-    const before = conversation === undefined ? undefined : get(conversation);
-    const id = before?.id ?? newId();
-    const question: Question = { id: newId(), role: "user", content: text };
-    const answer = emptyAnswer(model);
-    save({
-      id,
-      title: before?.title ?? titleOf(text),
-      updatedAt: Date.now(),
-      messages: [...(before?.messages ?? []), question, answer],
-    });
-    void submit(id, answer.id);
-    return id;
+  function setMessage(id: string, messageId: string, change: Partial<Message>): void {
+    const messages = trees.get(id);
+    if (messages !== undefined) trees.set(id, messages.map((each) => (each.id === messageId ? { ...each, ...change } : each)));
   }
 
-  /** Ask for the last answer again. */
-  function again(conversationId: string, model: string | null): void {
-    const conversation = get(conversationId);
-    if (conversation?.messages.at(-1)?.role !== "assistant") return;
-    const answer = emptyAnswer(model);
-    save({ ...conversation, updatedAt: Date.now(), messages: [...conversation.messages.slice(0, -1), answer] });
-    void submit(conversationId, answer.id);
+  function putDetail({ messages, ...conversation }: ConversationDetail): void {
+    put(conversation);
+    putMessages(conversation.id, messages);
+    for (const message of trees.get(conversation.id) ?? []) void takeUpAnswer(conversation.id, message);
   }
 
-  async function submit(conversationId: string, answerId: string): Promise<void> {
-    if (submitting.has(answerId)) return;
-    submitting.add(answerId);
+  /** Read it with all of its messages, also when it is known: another device may have gone on. Throws ApiError. */
+  async function open(id: string): Promise<void> {
+    if (!isUnsent(id)) putDetail(await api.getConversation(id));
+  }
+
+  /** The conversation that shows a job, or null when no conversation asked for it. Throws ApiError. */
+  async function findByJob(job: string): Promise<string | null> {
+    for (const [id, messages] of trees) if (messages.some((each) => each.job === job)) return id;
+    const found = (await api.listConversations({ job })).results[0];
+    if (found === undefined) return null;
+    put(found);
+    return found.id;
+  }
+
+  /** Make a conversation of a job that belongs to none; its id. Throws ApiError. */
+  async function keepJob(messages: readonly Message[]): Promise<string> {
+    const title = titleOf(messages.find((each) => each.role === "user")?.content ?? "");
+    const detail = await api.importConversation({ title, messages, current: messages.at(-1)?.id ?? null });
+    putDetail(detail);
+    return detail.id;
+  }
+
+  // --- answers that run
+
+  async function takeUpAnswer(id: string, answer: Message): Promise<void> {
+    if (answer.state !== "running" || answer.job === null || followed.has(answer.id)) return;
     try {
-      await submitOnce(conversationId, answerId);
-    } finally {
-      submitting.delete(answerId);
-    }
-  }
-
-  async function submitOnce(conversationId: string, answerId: string): Promise<void> {
-    const messages = get(conversationId)?.messages ?? [];
-    const index = messages.findIndex((each) => each.id === answerId);
-    const answer = messages[index];
-    if (answer?.role !== "assistant") return;
-    try {
-      const view = await jobs.submit({
-        kind: "chat",
-        key: answer.id,
-        input: { messages: turnsOf(messages.slice(0, index)) },
-        ...(answer.model === null ? {} : { model: answer.model }),
-      });
-      setAnswer(conversationId, answerId, { state: "running", job: view.id });
-      follow(conversationId, answerId, view.id);
+      await jobs.open(answer.job);
+      follow(id, answer.id, answer.job);
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
-      const error = reason.code === "offline" ? "offline" : reason.message;
-      setAnswer(conversationId, answerId, { state: "failed", error });
+      // Offline now: the next opening asks again.
+      if (reason.status === 404) setMessage(id, answer.id, { state: "failed", error: { code: reason.code, message: reason.message } });
     }
   }
 
   /** Keep the answer when its job ends. */
-  function follow(conversationId: string, answerId: string, job: string): void {
-    if (followed.has(answerId)) return;
-    followed.add(answerId);
+  function follow(id: string, answer: string, job: string): void {
+    if (followed.has(answer)) return;
+    followed.add(answer);
     const stop = watch(
       () => jobs.views.get(job),
       (view) => {
         if (view === undefined || !isEnded(view.snapshot.status)) return;
-        setAnswer(conversationId, answerId, settled(view));
-        followed.delete(answerId);
+        setMessage(id, answer, settled(view.snapshot));
+        void awaitTitle(id);
+        followed.delete(answer);
         queueMicrotask(() => {
           stop();
         });
@@ -168,115 +156,255 @@ export const useConversations = defineStore("conversations", () => {
     );
   }
 
-  /** Take up what was unfinished when the page was last here. */
-  async function resume(conversationId: string): Promise<void> {
-    for (const message of get(conversationId)?.messages ?? []) {
-      if (message.role !== "assistant") continue;
-      if (message.state === "sending") await submit(conversationId, message.id);
-      else if (message.state === "running" && message.job !== null) await resumeJob(conversationId, message.id, message.job);
+  /** After the first answer the server asks for a title, once nobody waits: look a few times, then let it be. */
+  async function awaitTitle(id: string): Promise<void> {
+    for (const delay of TITLE_DELAYS_MS) {
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      if (rows.get(id)?.titled !== false) return;
+      await open(id).catch((reason: unknown) => {
+        if (!(reason instanceof ApiError)) throw reason;
+      });
     }
   }
 
-  async function resumeJob(conversationId: string, answerId: string, job: string): Promise<void> {
+  /** An answer may run in a conversation that is not open here: asked on another device, or before a reload. */
+  async function seek(job: string): Promise<void> {
+    if (sought.has(job)) return;
+    sought.add(job);
     try {
-      await jobs.open(job);
-      follow(conversationId, answerId, job);
+      const id = await findByJob(job);
+      if (id !== null && !trees.has(id)) await open(id);
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
-      // Offline now: the answer stays unfinished and the next visit asks again.
-      if (reason.status !== 404) return;
-      setAnswer(conversationId, answerId, { state: "failed", error: reason.message });
     }
   }
 
-  /** The conversation that shows this chat job; made from the job's own messages where this browser has none. */
-  function forJob(job: ChatJob): string {
-    const known = list.value.find((each) => each.messages.some((message) => message.role === "assistant" && message.job === job.id));
-    if (known !== undefined) return known.id;
-    const messages = job.input.messages.filter((turn) => turn.role !== "system").map(messageOf);
-    const id = newId();
-    const answer: Answer = { ...emptyAnswer(job.model), state: "running", job: job.id };
-    const title = titleOf(messages.find((message) => message.role === "user")?.content ?? job.id);
-    save({ id, title, updatedAt: Date.now(), messages: [...messages, answer] });
+  // --- asking
+
+  /** Ask in a conversation (a new one without an id) and give its id back; the question shows at once. */
+  function send(content: string, { conversation, model }: { conversation?: string | undefined; model: string | null }): string {
+    if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model);
+    const key = newId();
+    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content };
+    rows.set(key, conversationOf(unsent));
+    submit(unsent);
+    return key;
+  }
+
+  function ask(id: string, parent: string | null, content: string, model: string | null): string {
+    submit({ kind: "ask", key: newId(), conversation: id, model, at: new Date().toISOString(), content, parent });
     return id;
   }
 
+  /** Ask this question in other words: a branch beside it. */
+  function edit(id: string, question: string, content: string, model: string | null): void {
+    const parent = trees.get(id)?.find((each) => each.id === question)?.parent;
+    if (parent !== undefined) ask(id, parent, content, model);
+  }
+
+  /** Have a question answered once more: a branch beside this answer. */
+  function again(id: string, answer: string, model: string | null): void {
+    const question = trees.get(id)?.find((each) => each.id === answer)?.parent;
+    if (question === undefined) return;
+    submit({ kind: "again", key: newId(), conversation: id, model, at: new Date().toISOString(), answer, question });
+  }
+
+  function submit(unsent: Unsent): void {
+    outbox.add(unsent);
+    unsentEnds.set(unsent.conversation, answerIdOf(unsent));
+    void deliver(unsent);
+  }
+
+  async function deliver(unsent: Unsent): Promise<void> {
+    // A branch that was chosen just now must not be chosen again over the one that this makes.
+    const busy = idle(unsent.conversation);
+    if (busy !== undefined) await busy;
+    const submittedAt = performance.now();
+    const added = await outbox.deliver(unsent);
+    if (added === null) return;
+    const { conversation, messages } = added;
+    // All of this in one go: what was unsent and what the server made of it are never shown both, nor neither.
+    outbox.drop(unsent);
+    if (unsentEnds.get(unsent.conversation) === answerIdOf(unsent)) unsentEnds.delete(unsent.conversation);
+    if (unsent.kind === "start") {
+      rows.delete(unsent.conversation);
+      moved.set(unsent.conversation, conversation.id);
+    }
+    put(conversation);
+    // Of a conversation that is not open here, these are not all messages.
+    if (unsent.kind !== "start" && !trees.has(conversation.id)) return;
+    putMessages(conversation.id, messages);
+    for (const message of messages) followNew(conversation.id, message, submittedAt);
+  }
+
+  function followNew(id: string, answer: Message, submittedAt: number): void {
+    if (answer.state !== "running" || answer.job === null) return;
+    const job = jobOf(answer, trees.get(id)?.find((each) => each.id === answer.parent));
+    if (job !== null) jobs.adopt(job, submittedAt);
+    follow(id, answer.id, answer.job);
+  }
+
+  function unsentOf(answer: string): Unsent | undefined {
+    return [...outbox.entries.values()].find((each) => answerIdOf(each) === answer);
+  }
+
+  /** Send again what stayed unsent; `answer` is the one that it waits for. */
+  function retry(answer: string): void {
+    const unsent = unsentOf(answer);
+    if (unsent !== undefined) void deliver(unsent);
+  }
+
+  /** Give up what stayed unsent; the text that was typed comes back. */
+  function takeBack(answer: string): string {
+    const unsent = unsentOf(answer);
+    if (unsent === undefined) return "";
+    outbox.drop(unsent);
+    unsentEnds.delete(unsent.conversation);
+    if (unsent.kind === "start") rows.delete(unsent.conversation);
+    return unsent.kind === "again" ? "" : unsent.content;
+  }
+
+  // --- keeping order
+
+  /** Show the branch that goes through this message: its newest end. */
+  function show(id: string, message: string): void {
+    const thread = get(id);
+    if (thread === undefined) return;
+    const end = newestEndBelow(thread.messages, message);
+    if (unsentOf(end) !== undefined) {
+      unsentEnds.set(id, end);
+      return;
+    }
+    unsentEnds.delete(id);
+    void change(id, { current: end });
+  }
+
+  /** Change it here at once and then on the server, one change after the other. */
+  async function change(id: string, wanted: api.ConversationChange): Promise<void> {
+    const before = rows.get(id);
+    if (before === undefined || isUnsent(id)) return;
+    const mine = { wanted: { ...changing.get(id)?.wanted, ...wanted } };
+    changing.set(id, mine);
+    rows.set(id, { ...before, ...wanted });
+    await inTurn(id, () => patch(id, wanted, before));
+    if (changing.get(id) === mine) changing.delete(id);
+  }
+
+  async function patch(id: string, wanted: api.ConversationChange, before: Conversation): Promise<void> {
+    await trying(
+      async () => {
+        put(await api.changeConversation(id, wanted));
+      },
+      () => {
+        const names = Object.keys(wanted) as (keyof api.ConversationChange)[];
+        const old = Object.fromEntries(names.map((name) => [name, before[name]]));
+        const now = rows.get(id);
+        if (now !== undefined) rows.set(id, { ...now, ...old });
+      },
+    );
+  }
+
+  async function rate(id: string, message: string, rating: api.MessageRating): Promise<void> {
+    const before = trees.get(id)?.find((each) => each.id === message);
+    if (before === undefined) return;
+    setMessage(id, message, rating);
+    await inTurn(message, async () => {
+      await trying(
+        async () => {
+          await api.rateMessage(id, message, rating);
+        },
+        () => {
+          setMessage(id, message, { rating: before.rating, rating_reason: before.rating_reason });
+        },
+      );
+    });
+  }
+
+  /** Delete it; what brings it back, or null when it could not be deleted. */
+  async function remove(id: string): Promise<(() => Promise<void>) | null> {
+    const row = rows.get(id);
+    const unsent = outbox.entries.get(id);
+    if (row === undefined) return null;
+    rows.delete(id);
+    if (unsent !== undefined) {
+      outbox.drop(unsent);
+      return () => {
+        rows.set(id, row);
+        submit(unsent);
+        return Promise.resolve();
+      };
+    }
+    const deleted = await trying(
+      () => api.deleteConversation(id),
+      () => rows.set(id, row),
+    );
+    if (deleted) trees.delete(id);
+    return deleted ? () => restore(id) : null;
+  }
+
+  /** Another device has deleted it. What is open here stays until it is asked for. */
+  function forget(id: string): void {
+    if (!isOpen(id)) rows.delete(id);
+  }
+
+  async function restore(id: string): Promise<void> {
+    await trying(async () => {
+      put(await api.restoreConversation(id));
+    });
+  }
+
+  /** Do what the server may refuse; then `undo` what was shown already, and say why. */
+  async function trying(act: () => Promise<void>, undo: () => void = () => undefined): Promise<boolean> {
+    error.value = null;
+    try {
+      await act();
+      return true;
+    } catch (reason) {
+      if (!(reason instanceof ApiError)) throw reason;
+      undo();
+      error.value = reason;
+      return false;
+    }
+  }
+
+  // --- coming and going
+
+  function forgetAll(): void {
+    for (const map of [rows, trees, unsentEnds, moved, changing]) map.clear();
+    followed.clear();
+    sought.clear();
+    error.value = null;
+  }
+
+  /** Send what only the connection held up, and find the ends of what ran. */
+  function takeUp(): void {
+    for (const unsent of outbox.entries.values()) if ((outbox.failures.get(unsent.key)?.code ?? "offline") === "offline") void deliver(unsent);
+    for (const [id, messages] of trees) for (const message of messages) void takeUpAnswer(id, message);
+  }
+
   watch(
-    prefix,
-    () => {
-      read();
-      if (session.user !== null) for (const conversation of list.value) void resume(conversation.id);
+    () => session.user?.id,
+    (user) => {
+      forgetAll();
+      outbox.read();
+      if (user === undefined) return;
+      for (const unsent of outbox.entries.values()) {
+        if (unsent.kind === "start") rows.set(unsent.key, conversationOf(unsent));
+        unsentEnds.set(unsent.conversation, answerIdOf(unsent));
+      }
+      takeUp();
+      void importStored(user, putDetail);
     },
     { immediate: true },
   );
-  useEventListener(window, "storage", (event) => {
-    if (event.key?.startsWith(prefix.value) === true) read();
-  });
+  whenBack(takeUp);
+  watch(
+    () => jobs.running,
+    (views) => {
+      for (const { id, job } of views) if (job.kind === "chat") void seek(id);
+    },
+    { immediate: true },
+  );
 
-  return { list, get, send, again, remove, resume, forJob };
+  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, rate, remove };
 });
-
-function emptyAnswer(model: string | null): Answer {
-  return {
-    id: newId(),
-    role: "assistant",
-    state: "sending",
-    job: null,
-    model,
-    content: "",
-    reasoning: "",
-    error: null,
-    truncated: false,
-    usage: {},
-    speed: null,
-    reasoningS: null,
-  };
-}
-
-function messageOf(turn: Turn): Message {
-  if (turn.role === "assistant") return { ...emptyAnswer(null), state: "done", content: turn.content };
-  return { id: newId(), role: "user", content: turn.content };
-}
-
-/** What the model gets to read: answers without a word are left out together with their question. */
-export function turnsOf(messages: readonly Message[]): Turn[] {
-  const turns: Turn[] = [];
-  for (const [index, message] of messages.entries()) {
-    const next = messages[index + 1];
-    if (message.role === "user" && next?.role === "assistant" && next.content === "") continue;
-    if (message.role === "assistant" && message.content === "") continue;
-    turns.push({ role: message.role, content: message.content });
-  }
-  return turns;
-}
-
-function settled({ snapshot, timing }: JobView): Partial<Answer> {
-  const states = { succeeded: "done", cancelled: "stopped", failed: "failed", blocked: "blocked" } as const;
-  const { status } = snapshot;
-  return {
-    state: status === "queued" || status === "running" ? "running" : states[status],
-    content: snapshot.text,
-    reasoning: snapshot.reasoning,
-    error: snapshot.error?.message ?? null,
-    truncated: snapshot.finishReason === "length",
-    usage: snapshot.usage,
-    model: snapshot.model,
-    speed: answerSpeed(timing, snapshot.usage.completion_tokens),
-    reasoningS: reasoningS(timing),
-  };
-}
-
-function titleOf(text: string): string {
-  const line = text.trim().split("\n")[0] ?? "";
-  return line.length > TITLE_LENGTH ? `${line.slice(0, TITLE_LENGTH)}…` : line;
-}
-
-function parse(raw: string): Conversation | null {
-  try {
-    const value = JSON.parse(raw) as Conversation;
-    return Array.isArray(value.messages) ? value : null;
-  } catch {
-    // Cut off by a full storage: nothing can be shown of it.
-    return null;
-  }
-}

@@ -118,6 +118,11 @@ export const useJobs = defineStore("jobs", () => {
     return add(await submitJob(job), { ...UNSEEN, submittedAt });
   }
 
+  /** Follow a job that another call of this page has just made. */
+  function adopt(job: Job, submittedAt: number): void {
+    add(job, { ...UNSEEN, submittedAt });
+  }
+
   /** Ask the job to stop; it says "stopping" at once. Throws ApiError when the server could not be asked. */
   async function stop(id: string): Promise<void> {
     setStopping(id, true);
@@ -173,7 +178,7 @@ export const useJobs = defineStore("jobs", () => {
     socket.wake();
   }
 
-  return { connection, views, running, open, submit, stop, findRunning, reconnect };
+  return { connection, views, running, open, submit, adopt, stop, findRunning, reconnect };
 });
 
 /** The next animation frame; a page that is not seen has none, and must keep its snapshots all the same. */

@@ -1,13 +1,14 @@
-import { computed, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from "vue";
+import { computed, ref, shallowRef, toValue, type ComputedRef, type MaybeRefOrGetter, type Ref, type ShallowRef } from "vue";
 import { useLocalStorage } from "@vueuse/core";
 
 import { ApiError } from "@/api/http";
 import { listModels } from "@/api/models";
 import type { Medium, Model } from "@/api/types";
+import { whenBack } from "@/composables/whenBack";
 
 export interface UseModels {
   models: ShallowRef<readonly Model[]>;
-  /** The picked model, the default where nothing was picked, null while there is none. */
+  /** The wanted model, else the picked one, the default where nothing was picked, null while there is none. */
   model: ComputedRef<Model | null>;
   pick: (id: string) => void;
   state: Ref<"loading" | "ready" | "failed">;
@@ -15,8 +16,8 @@ export interface UseModels {
   load: () => Promise<void>;
 }
 
-/** The models of a medium and the one in use, which this browser remembers. */
-export function useModels(medium: Medium): UseModels {
+/** The models of a medium and the one in use: `wanted` where that can be used, else what this browser remembers. */
+export function useModels(medium: Medium, wanted?: MaybeRefOrGetter<string | undefined>): UseModels {
   const models = shallowRef<readonly Model[]>([]);
   const state = ref<"loading" | "ready" | "failed">("loading");
   const error = shallowRef<ApiError | null>(null);
@@ -24,13 +25,15 @@ export function useModels(medium: Medium): UseModels {
 
   const model = computed(() => {
     const usable = models.value.filter((each) => each.enabled);
-    return usable.find((each) => each.id === picked.value) ?? usable.find((each) => each.default) ?? usable[0] ?? null;
+    const of = (id: string | undefined): Model | undefined => usable.find((each) => each.id === id);
+    return of(toValue(wanted)) ?? of(picked.value) ?? usable.find((each) => each.default) ?? usable[0] ?? null;
   });
 
   async function load(): Promise<void> {
     state.value = "loading";
     try {
       models.value = await listModels(medium);
+      error.value = null;
       state.value = "ready";
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
@@ -44,5 +47,8 @@ export function useModels(medium: Medium): UseModels {
   }
 
   void load();
+  whenBack(() => {
+    if (state.value === "failed") void load();
+  });
   return { models, model, pick, state, error, load };
 }

@@ -15,6 +15,7 @@ import wave
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -66,6 +67,30 @@ def job(id_: str, kind: str, status: str, input_: JSON, minute: int, **more: Any
     }  # fmt: skip
 
 
+def message(id_: str, parent: str | None, role: str, content: str, **more: Any) -> JSON:
+    """A message as the API shows it."""
+    return {
+        "id": id_, "parent": parent, "role": role, "content": content, "created_at": now(), "state": "done",
+        "job": None, "model": "demo-chat" if role == "assistant" else "", "reasoning": "", "error": None,
+        "finish_reason": "", "usage": {}, "confidence": None, "rating": 0, "rating_reason": "", **more,
+    }  # fmt: skip
+
+
+def conversation(id_: str, title: str, *, days_ago: int = 0, **more: Any) -> JSON:
+    """A conversation as the API shows it, with its messages."""
+    messages: list[JSON] = more.get("messages", [])
+    return {
+        "id": id_, "title": title, "titled": True, "model": "demo-chat", "system": "", "params": {}, "pinned": False,
+        "archived": False, "folder": None, "current": messages[-1]["id"] if messages else None,
+        "created_at": now(days_ago), "updated_at": now(days_ago), "messages": messages, **more,
+    }  # fmt: skip
+
+
+def now(days_ago: int = 0) -> str:
+    """The time so many days ago, as the API writes it."""
+    return (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
+
+
 def picture(width: int, height: int, hue: int) -> bytes:
     """A PNG with a sunset of some colour."""
     rows = b""
@@ -109,6 +134,7 @@ class MockStudio:
 
     signed_in: bool = True
     jobs: list[JSON] = field(default_factory=list)
+    conversations: list[JSON] = field(default_factory=list)
     events: dict[str, list[Event]] = field(default_factory=dict)
     on_submit: Callable[[JSON], tuple[JSON, list[Event]]] | None = None
     asked: list[str] = field(default_factory=list)
@@ -175,6 +201,8 @@ class MockStudio:
                 self._submit(route)
             case (_, ["jobs", id_, *rest]):
                 self._job(route, id_, rest)
+            case (_, ["conversations", *rest]):
+                self._conversations(route, rest, query)
             case _:
                 self._error(route, 404, "not_found", f"There is nothing at {path}.")
 
@@ -205,6 +233,42 @@ class MockStudio:
         self.jobs.insert(0, made)
         self.events[made["id"]] = events
         route.fulfill(status=202, json=made)
+
+    def _conversations(self, route: Route, rest: list[str], query: dict[str, str]) -> None:
+        if rest:
+            self._conversation(route, *rest)
+        elif route.request.method == "POST":
+            self._start(route)
+        else:
+            archived = query.get("archived") == "true"
+            listed = [each for each in self.conversations if each["archived"] == archived]
+            route.fulfill(json={"results": [] if "job" in query else listed, "next": None})
+
+    def _start(self, route: Route) -> None:
+        if self.on_submit is None:
+            self._error(route, 503, "unavailable", "No worker answers; an admin can start one.")
+            return
+        body = self._body(route)
+        made, events = self.on_submit(body)
+        self.events[made["id"]] = events
+        question = message("q9", None, "user", body["content"])
+        answer = message("a9", "q9", "assistant", "", state="running", job=made["id"])
+        begun = conversation("n9", body["content"], messages=[question, answer])
+        self.conversations.insert(0, begun)
+        route.fulfill(status=201, json=begun)
+
+    def _conversation(self, route: Route, id_: str, *rest: str) -> None:
+        found = next((each for each in self.conversations if each["id"] == id_), None)
+        if found is None:
+            self._error(route, 404, "not_found", f"There is no conversation {id_}.")
+        elif route.request.method == "DELETE":
+            self.conversations.remove(found)
+            route.fulfill(status=204)
+        else:
+            changed = next((each for each in found["messages"] if rest[1:] == (each["id"],)), found)
+            if route.request.method == "PATCH":
+                changed.update(self._body(route))
+            route.fulfill(json=changed)
 
     def _job(self, route: Route, id_: str, rest: list[str]) -> None:
         found = next((each for each in self.jobs if each["id"] == id_), None)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mock_studio import JSON, ORIGIN, Event, MockStudio, data_uri, job, picture
+from mock_studio import JSON, ORIGIN, Event, MockStudio, conversation, data_uri, job, message, picture
 from playwright.sync_api import Browser, FilePayload, Page, sync_playwright
 from playwright.sync_api import TimeoutError as Overdue
 
@@ -34,6 +34,7 @@ WORDS = {
         "answer": "The point is the **id**, not the connection: each event has one, and the client only has to "
         f"remember the last one it saw.\n{CODE}\n| step | what |\n|---|--:|\n| 1 | connect |\n| 2 | name the id |\n\n"
         "On reconnecting it names that id, and the server",
+        "titles": ["Three days in Paris", "Contract: risks", "A poem, translated", "Quarterly sales"],
         "rest": " sends what comes after.",
         "prompt": "Sunset on a lake, snowy mountains far away, reflections, cinematic",
         "say": [
@@ -47,6 +48,7 @@ WORDS = {
         "reason": "用户想要一个可以运行的最小例子。关键是：每条事件有编号；客户端记住最后一个编号。",
         "answer": "要点是**编号**，不是连接：每个事件都有自己的编号，客户端只需要记住最后看到的那一个。\n"
         f"{CODE}\n- 重连时带上编号\n- 服务器从那里继续\n\n重连时带上这个编号，服务器就从",
+        "titles": ["巴黎三日行程", "合同要点与风险", "诗与翻译", "季度销售分析"],
         "rest": "下一条开始发。",
         "prompt": "湖上日落，远处雪山，水面倒影，电影感",
         "say": ["欢迎来到工作室。", "在这里，文字会说话，想法会变成画面。", "没有网络，也一样。"],
@@ -117,6 +119,30 @@ def finished_jobs(look: Look) -> list[JSON]:
     ]  # fmt: skip
 
 
+def conversations(look: Look) -> list[JSON]:
+    """Some history; the last one has two versions of everything."""
+    words = look.words
+    said = {
+        "usage": {"prompt_tokens": 41, "completion_tokens": 128, "first_chunk_s": 0.21, "run_s": 2.26},
+        "confidence": 0.87,
+    }
+    messages = [
+        message("q1", None, "user", words["prompt"]),
+        message("a1", "q1", "assistant", words["reason"]),
+        message("q2", None, "user", words["ask"]),
+        message("a2", "q2", "assistant", words["reason"]),
+        message("a3", "q2", "assistant", words["answer"] + words["rest"], reasoning=words["reason"], rating=1,
+                rating_reason=words["say"][0], **said),
+    ]  # fmt: skip
+    return [
+        conversation("n1", words["titles"][0], pinned=True, days_ago=3),
+        conversation("n2", words["titles"][1]),
+        conversation("n3", words["titles"][2], days_ago=1),
+        conversation("n4", words["titles"][3], days_ago=5),
+        conversation("n5", words["ask"], messages=messages),
+    ]
+
+
 def running_image(look: Look) -> tuple[JSON, list[Event]]:
     """A picture at step 14 of 20."""
     made = job("i9", "image", "queued", {"prompt": look.words["prompt"], "steps": 20, "seed": 7}, 20)
@@ -178,8 +204,53 @@ def chat_done(page: Page, studio: MockStudio, look: Look) -> None:
     studio.push(
         "c9", ("delta", {"text": look.words["rest"]}), ("finished", {"usage": {"completion_tokens": 128}})
     )
-    page.locator(".facts").wait_for()
+    page.locator(".acts .lucide-info").wait_for()
     page.locator(".fold button").click()
+
+
+def chat_versions(page: Page, studio: MockStudio, look: Look) -> None:
+    page.goto(f"{ORIGIN}/chat/n5")
+    page.locator(".code").wait_for()
+    page.locator("article.answer .lucide-info").click()
+
+
+def chat_editing(page: Page, studio: MockStudio, look: Look) -> None:
+    page.goto(f"{ORIGIN}/chat/n5")
+    page.locator("article.question .lucide-pencil").click()
+    page.locator("article.answer .lucide-thumbs-down").click()
+    page.locator("article.question textarea").focus()
+
+
+def chat_unsent(page: Page, studio: MockStudio, look: Look) -> None:
+    studio.on_submit = None
+    chat_empty(page, studio, look)
+    page.locator("#composer").fill(look.words["ask"])
+    page.locator("#composer").press("Enter")
+    page.get_by_role("alert").wait_for()
+
+
+def open_list(page: Page, look: Look) -> None:
+    page.goto(f"{ORIGIN}/chat/n5")
+    page.locator(".code").wait_for()
+    if look.width < 760:
+        page.locator("header .lucide-panel-left").click()
+
+
+def chat_menu(page: Page, studio: MockStudio, look: Look) -> None:
+    open_list(page, look)
+    row = page.get_by_role("listitem").filter(has_text=look.words["titles"][1])
+    row.hover()
+    row.locator(".lucide-ellipsis").click()
+
+
+def chat_deleted(page: Page, studio: MockStudio, look: Look) -> None:
+    chat_menu(page, studio, look)
+    page.locator(".menu:popover-open .danger").click()
+    row = page.get_by_role("listitem").filter(has_text=look.words["titles"][2])
+    row.hover()
+    row.locator(".lucide-ellipsis").click()
+    page.locator(".menu:popover-open .lucide-pencil").click()
+    page.locator(".undo").wait_for()
 
 
 def chat_offline(page: Page, studio: MockStudio, look: Look) -> None:
@@ -263,6 +334,7 @@ def me(page: Page, studio: MockStudio, look: Look) -> None:
 
 SCENES: list[Callable[[Page, MockStudio, Look], None]] = [
     sign_in, welcome, chat_empty, chat_waiting, chat_running, chat_done, chat_offline,
+    chat_versions, chat_editing, chat_unsent, chat_menu, chat_deleted,
     image_empty, image_running, image_done, image_settings, voice_running, voice_done, jobs, me,
 ]  # fmt: skip
 
@@ -297,7 +369,7 @@ def draw(
     """One screen; returns what was wrong with it."""
     faults: list[str] = []
     with open_page(browser, look, faults) as page:
-        studio = MockStudio(jobs=finished_jobs(look))
+        studio = MockStudio(jobs=finished_jobs(look), conversations=conversations(look))
         studio.attach(page)
         name = f"{scene.__name__.replace('_', '-')}-{look.locale}-{look.theme}-{look.width}.png"
         try:

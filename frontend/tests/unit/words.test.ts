@@ -5,7 +5,8 @@ import type { JobEvent } from "@/api/events";
 import type { ImageJob, Medium } from "@/api/types";
 import { bytesOf, clock, describeJob, ordinal } from "@/composables/jobWords";
 import { fold } from "@/composables/snapshot";
-import { UNSEEN, answerSpeed, observe, reasoningS, remainingS, type Timing } from "@/composables/timing";
+import { speedOf } from "@/composables/answers";
+import { UNSEEN, observe, reasoningS, remainingS, type Timing } from "@/composables/timing";
 import type { JobView } from "@/composables/useJobs";
 import type { Messages } from "@/i18n";
 import { en } from "@/i18n/en";
@@ -92,10 +93,14 @@ describe("timing", () => {
       [{ type: "delta", data: { text: "b" } }, 3200],
     ];
     const seen = events.reduce<Timing>((timing, [event, at]) => observe(timing, event, at), { ...UNSEEN, submittedAt: 1000 });
-    expect(answerSpeed(seen, 41)).toEqual({ firstTokenS: 0.2, tokensPerS: 20 });
     expect(reasoningS(seen)).toBe(1);
     const late = events.reduce<Timing>((timing, [event, at]) => observe(timing, event, at), UNSEEN);
-    expect(answerSpeed(late, 41)).toBeNull();
     expect(reasoningS(late)).toBeNull();
+  });
+
+  it("takes the speed from what the worker counted", () => {
+    expect(speedOf({ completion_tokens: 41, first_chunk_s: 0.2, run_s: 2.2 })).toEqual({ firstTokenS: 0.2, tokensPerS: 20 });
+    expect(speedOf({ completion_tokens: 1, first_chunk_s: 0.2, run_s: 2.2 })).toEqual({ firstTokenS: 0.2, tokensPerS: null });
+    expect(speedOf({})).toEqual({ firstTokenS: null, tokensPerS: null });
   });
 });

@@ -1,0 +1,123 @@
+/** What was asked and the server has not confirmed: kept in this browser until it has, so that nothing typed is lost. */
+
+import type { ApiError } from "@/api/http";
+import type { Conversation, Message, MessageState } from "@/api/types";
+
+interface Wish {
+  /** Its idempotency key. */
+  readonly key: string;
+  /** Where it was asked; for a conversation that is yet to begin, the key. */
+  readonly conversation: string;
+  readonly model: string | null;
+  readonly at: string;
+}
+
+export type Unsent = Wish &
+  (
+    | { readonly kind: "start"; readonly content: string }
+    | { readonly kind: "ask"; readonly content: string; readonly parent: string | null }
+    | { readonly kind: "again"; readonly answer: string; readonly question: string | null }
+  );
+
+/** A message as it is shown: the server's, or one that is `sending` or stayed `unsent`. */
+export type ShownMessage = Omit<Message, "state"> & {
+  readonly state: MessageState | "sending" | "unsent";
+  /** Why it stayed unsent. */
+  readonly failure?: ApiError;
+};
+
+const TITLE_LENGTH = 40;
+
+const prefixOf = (user: string): string => `studio.outbox.${user}.`;
+
+export function readOutbox(user: string): Unsent[] {
+  const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefixOf(user)));
+  const found = keys.map((key) => parse(localStorage.getItem(key))).filter((each) => each !== null);
+  return found.sort((a, b) => a.at.localeCompare(b.at));
+}
+
+export function storeUnsent(user: string, unsent: Unsent): void {
+  try {
+    localStorage.setItem(prefixOf(user) + unsent.key, JSON.stringify(unsent));
+  } catch (reason) {
+    // The storage is full: then it lives as long as the page.
+    if (!(reason instanceof DOMException)) throw reason;
+  }
+}
+
+export function dropUnsent(user: string, key: string): void {
+  localStorage.removeItem(prefixOf(user) + key);
+}
+
+function parse(raw: string | null): Unsent | null {
+  try {
+    return JSON.parse(raw ?? "null") as Unsent | null;
+  } catch {
+    // Not ours: nothing can be sent of it.
+    return null;
+  }
+}
+
+/** The id of the answer that an unsent wish waits for. */
+export function answerIdOf({ key }: Unsent): string {
+  return `${key}-answer`;
+}
+
+/** The messages that an unsent wish shows in its conversation. */
+export function messagesOf(unsent: Unsent, failure: ApiError | undefined): ShownMessage[] {
+  const answer: ShownMessage = {
+    ...blank(unsent.at),
+    id: answerIdOf(unsent),
+    parent: unsent.kind === "again" ? unsent.question : unsent.key,
+    role: "assistant",
+    model: unsent.model ?? "",
+    ...(failure === undefined ? { state: "sending" } : { state: "unsent", failure }),
+  };
+  if (unsent.kind === "again") return [answer];
+  const parent = unsent.kind === "ask" ? unsent.parent : null;
+  return [{ ...blank(unsent.at), id: unsent.key, parent, role: "user", content: unsent.content }, answer];
+}
+
+/** A conversation that the server does not know yet. */
+export function conversationOf(unsent: Unsent & { kind: "start" }): Conversation {
+  return {
+    id: unsent.conversation,
+    title: titleOf(unsent.content),
+    titled: false,
+    model: unsent.model ?? "",
+    system: "",
+    params: {},
+    pinned: false,
+    archived: false,
+    folder: null,
+    current: answerIdOf(unsent),
+    created_at: unsent.at,
+    updated_at: unsent.at,
+  };
+}
+
+/** A message of which nothing is known but when. */
+export function blank(at: string): Message {
+  return {
+    id: "",
+    parent: null,
+    role: "user",
+    content: "",
+    created_at: at,
+    state: "done",
+    job: null,
+    model: "",
+    reasoning: "",
+    error: null,
+    finish_reason: "",
+    usage: {},
+    confidence: null,
+    rating: 0,
+    rating_reason: "",
+  };
+}
+
+export function titleOf(text: string): string {
+  const line = text.trim().split("\n")[0] ?? "";
+  return line.length > TITLE_LENGTH ? `${line.slice(0, TITLE_LENGTH)}…` : line;
+}

@@ -1,0 +1,79 @@
+"""No page has a serious fault by axe-core's rules for WCAG 2.2 A and AA: light and dark, desktop and phone."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, sign_in
+from tests.stack import ROOT
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="There is no Chromium on the PATH; install the package chromium."
+    ),
+]
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SERIOUS = {"serious", "critical"}
+OPEN_PLACES = ("/sign-in", "/welcome/none", "/nothing-here")
+PLACES = ("/chat", "/image", "/voice", "/jobs", "/me")
+LOOKS = {"light-desktop": ("light", 1280), "dark-phone": ("dark", 390)}
+
+
+@cache
+def axe() -> str:
+    return (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def faults(page: Page) -> list[str]:
+    """The serious findings on the page as it stands, each with the first element that has it."""
+    page.evaluate(axe())
+    found: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", RULES
+    )
+    return [
+        f"{page.url}: {each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]}"
+        for each in found["violations"]
+        if each["impact"] in SERIOUS
+    ]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_page_has_a_serious_fault(
+    browser: Browser, studio: str, studio_admin: tuple[str, str], look: str
+) -> None:
+    scheme, width = LOOKS[look]
+    context = browser.new_context(
+        base_url=studio,
+        locale="en-GB",
+        color_scheme=scheme,  # type: ignore[arg-type]  # one of the two words
+        viewport={"width": width, "height": 844},
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    found: list[str] = []
+    for place in OPEN_PLACES:
+        page.goto(place)
+        page.wait_for_load_state("networkidle")
+        found += faults(page)
+    sign_in(page, *studio_admin)
+    page.wait_for_url("**/chat")
+    for place in PLACES:
+        page.goto(place)
+        page.wait_for_load_state("networkidle")
+        found += faults(page)
+    page.goto("/chat")
+    ask(page, "Hello, who are you?")
+    expect(page.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+    found += faults(page)
+    context.close()
+    assert found == []
