@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 from pathlib import Path
 
 import torch
@@ -19,14 +20,22 @@ log = logging.getLogger(__name__)
 
 
 def build(
-    *, state: Path, out: Path, seed: int, vae_steps: int, scenes: int, steps: int, device: str = "cpu"
+    *,
+    state: Path,
+    out: Path,
+    seed: int,
+    vae_steps: int,
+    scenes: int,
+    steps: int,
+    device: str = "cpu",
+    compiled: bool = False,
 ) -> None:
     """Take the steps that the state on disk does not have yet, and write the pipeline."""
     state.mkdir(parents=True, exist_ok=True)
     tokens = learn_tokens()
     vae = train_vae(state, seed=seed, steps=vae_steps, device=device)
     pool = make_pool(vae, state / f"latents-{vae_steps}", seed=seed, scenes=scenes)
-    painter = train_painter(state, pool, tokens, seed=seed, steps=steps, device=device)
+    painter = train_painter(state, pool, tokens, seed=seed, steps=steps, device=device, compiled=compiled)
     log.info("wrote %s, %d bytes", out, export(out, vae, painter, tokens))
 
 
@@ -50,6 +59,7 @@ def main() -> None:
         scenes=arguments.scenes,
         steps=arguments.steps,
         device=pick_device(),
+        compiled=bool(shutil.which("g++")),
     )
 
 

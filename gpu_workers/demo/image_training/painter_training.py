@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from random import Random
 
@@ -69,6 +68,7 @@ def train_painter(
     seed: int,
     steps: int,
     device: str,
+    compiled: bool,
 ) -> Painter:
     """The averaged networks after `steps`; goes on from the state on disk."""
     torch.manual_seed(seed)
@@ -77,7 +77,7 @@ def train_painter(
         # Torch's fused attention is slow there on the way back: a quarter of the step.
         painter.unet.set_attn_processor(AttnProcessor())
     # A fifth faster, after some minutes of compiling.
-    forward = torch.compile(painter) if device == "cpu" and shutil.which("g++") else painter
+    forward = torch.compile(painter) if compiled else painter
     data = PainterTraining(forward, pool, tokens, seed=seed, device=device)
     course = Course(steps, rate=1e-3, warm_up=300, memory=0.9995)
     trained = TrainingRun(painter, course, state / "painter.safetensors").run(data.loss_of)
