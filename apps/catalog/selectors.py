@@ -116,6 +116,11 @@ def get_model_spec(model_id: str | None, medium: str) -> ModelSpecFields:
     return spec_of(model)
 
 
+def is_untrained(model_id: str) -> bool:
+    """Whether its weights are random, so that what it says means nothing."""
+    return Model.objects.filter(pk=model_id, random=True).exists()
+
+
 def find_model(models: QuerySet[Model], model_id: str) -> Model:
     """The row with that id. Raises ModelNotFound; what can be no id does not reach the database."""
     model = models.filter(pk=model_id).first() if re.match(MODEL_ID, model_id) else None

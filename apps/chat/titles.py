@@ -10,6 +10,7 @@ from django.conf import settings
 
 from aigc.lib.errors import AppError
 from apps.accounts.selectors import find_actor
+from apps.catalog.selectors import is_untrained
 from apps.chat.models import Conversation, Message, Role, State
 from apps.jobs.selectors import view_job
 from apps.jobs.services import submit_job
@@ -45,6 +46,8 @@ def ask_after(job_id: str) -> None:
     conversation = answer.conversation
     actor = find_actor(user_id=conversation.owner_id, workspace_id=conversation.workspace_id)
     if actor is None or conversation.titled or conversation.title_job_id is not None:
+        return
+    if is_untrained(answer.model):
         return
     ask = _ASK["zh" if _HAN.search(answer.parent.content) else "en"]
     content = ask.format(question=answer.parent.content[:_READ_MAX], answer=answer.content[:_READ_MAX])

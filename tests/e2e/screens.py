@@ -118,16 +118,16 @@ def fill_chat(page: Page, question: str) -> str:
 def fill_image(page: Page, prompt: str) -> None:
     """A picture."""
     page.goto("/image")
-    page.get_by_label("Prompt", exact=True).fill(prompt)
-    page.get_by_role("button", name="Generate").click()
+    page.get_by_label("Prompt").locator("visible=true").first.fill(prompt)
+    page.get_by_role("button", name="Generate").locator("visible=true").click()
     expect(page.locator("figure .picture img:not(.preview)")).to_be_visible(timeout=JOB_MS)
 
 
 def fill_voice(page: Page, text: str) -> None:
     """A speech."""
     page.goto("/voice")
-    page.get_by_label("Text to speak").fill(text)
-    page.get_by_role("button", name=re.compile("^Speak")).click()
+    page.get_by_label("Text to speak").locator("visible=true").fill(text)
+    page.get_by_role("button", name=re.compile("^Speak")).locator("visible=true").click()
     expect(page.get_by_role("link", name="Download WAV")).to_be_visible(timeout=JOB_MS)
 
 

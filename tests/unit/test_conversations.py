@@ -13,6 +13,7 @@ from django.utils import timezone
 from redis import Redis
 
 from apps.accounts.models import User
+from apps.catalog.models import Model
 from apps.catalog.services import seed_catalog
 from apps.chat import services
 from apps.chat import titles as titles_of
@@ -234,7 +235,13 @@ def test_what_is_refused_leaves_nothing_behind(client: Client) -> None:
 # --- titles
 
 
-@pytest.mark.usefixtures("ada")
+@pytest.fixture
+def trained(ada: User) -> None:
+    """The demo model counts as one that has learned something."""
+    Model.objects.filter(pk="demo-chat").update(random=False)
+
+
+@pytest.mark.usefixtures("trained")
 def test_a_title_is_asked_for_after_the_first_answer_and_kept(
     client: Client, writer: Writer, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -256,6 +263,17 @@ def test_a_title_is_asked_for_after_the_first_answer_and_kept(
 
 
 @pytest.mark.usefixtures("ada")
+def test_an_untrained_model_is_not_asked_for_a_title(
+    client: Client, writer: Writer, django_capture_on_commit_callbacks: Any
+) -> None:
+    Model.objects.filter(pk="demo-chat").update(random=True)
+    with django_capture_on_commit_callbacks(execute=True):
+        made = answered(client, writer)
+    assert made["titled"] is False
+    assert not Job.objects.filter(purpose="title").exists()
+
+
+@pytest.mark.usefixtures("trained")
 def test_a_name_that_a_person_gave_stays(
     client: Client, writer: Writer, django_capture_on_commit_callbacks: Any
 ) -> None:
