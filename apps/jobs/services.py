@@ -131,12 +131,16 @@ def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
 
 
 def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
-    """Delete finished jobs with their events; False, and nothing is deleted, while one of them still runs."""
+    """Delete finished jobs with their events; False, and nothing is deleted, while one of them still runs.
+
+    For jobs that ended minutes ago: what is live now is left to those who read it.
+    """
     jobs = Job.objects.filter(pk__in=list(job_ids))
     if jobs.filter(status__in=UNFINISHED).exists():
         return False
     for job in jobs:
         job_log().erase(str(job.pk))
+    job_log().trim_live()
     jobs.delete()
     return True
 

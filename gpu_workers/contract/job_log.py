@@ -22,6 +22,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from gpu_workers.contract.events import BEGINNING, Event, EventId, Started, parse_event
 
+LIVE_KEPT_S = 300
 UNFINISHED_TTL_S = 7 * 24 * 3600  # a net under rows deleted by hand; unfinished jobs renew it
 LIVE_CAP = (
     2000  # entries of a live stream: some seconds under full load; who falls behind reads the job's own log
@@ -334,6 +335,12 @@ class JobLog:
     def erase(self, job_id: str) -> None:
         """Forget the job: its events and its state. Its files have a time to live of their own."""
         self.redis.unlink(log_key(job_id), state_key(job_id))
+
+    def trim_live(self) -> None:
+        """Forget what was live some minutes ago: readers who are that late read the log."""
+        seconds, _ = self.redis.time()
+        for shard in range(self.shards):
+            self.redis.xtrim(live_key(shard), minid=(seconds - LIVE_KEPT_S) * 1000, approximate=False)
 
 
 def _job_state(row: Sequence[bytes | None], now_ms: float) -> JobState | None:

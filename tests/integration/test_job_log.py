@@ -208,3 +208,26 @@ def test_bytes_expire_and_can_be_dropped(log: JobLog, redis: Redis) -> None:
     time.sleep(1.1)
     assert log.get_bytes("job", "a") is log.get_bytes("job", "b") is None
     assert redis.keys("*bytes*") == []
+
+
+def test_an_erased_job_leaves_nothing_on_the_live_streams_after_some_minutes(
+    log: JobLog, redis: Redis, publisher: Publisher
+) -> None:
+    outbox = begin(log, publisher)
+    publisher.emit(outbox, Delta(text="old words"))
+    wait_for_text(log, "old words")
+    old = int((time.time() - 600) * 1000)
+    entries: Any = redis.xrange(live_key(0))
+    batches = [fields for _, fields in entries]
+    redis.delete(live_key(0))
+    for number, fields in enumerate(batches):
+        redis.xadd(live_key(0), fields, id=f"{old + number}-0")
+    publisher.emit(outbox, Delta(text=" and new"))
+    wait_for_text(log, "old words and new")
+    log.erase("job")
+    log.trim_live()
+    entries = redis.xrange(live_key(0))
+    left = b"".join(fields[b"b"] for _, fields in entries)
+    assert b"old words" not in left
+    assert b" and new" in left
+    assert not redis.exists(log_key("job"), state_key("job"))
