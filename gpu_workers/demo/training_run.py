@@ -96,7 +96,7 @@ class TrainingRun:
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         optimizer: Mapping[int, Mapping[str, torch.Tensor]] = self._optimizer.state_dict()["state"]
-        return {
+        tensors = {
             **{f"network.{name}": tensor for name, tensor in self._network.state_dict().items()},
             **{f"average.{name}": tensor for name, tensor in self._average.state_dict().items()},
             **{
@@ -105,6 +105,8 @@ class TrainingRun:
                 for name, tensor in state.items()
             },
         }
+        # A file has one order of the numbers; a network may have its channels last.
+        return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
     def _load(self) -> None:
         tensors = load_file(self._checkpoint)
@@ -115,9 +117,14 @@ class TrainingRun:
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in _below("optimizer.", tensors).items():
             number, part = name.split(".")
-            state.setdefault(int(number), {})[part] = tensor
+            state.setdefault(int(number), {})[part] = _ordered_as(self._parameters[int(number)], tensor)
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
         log.info("%s goes on from step %d", self._checkpoint.stem, self.step)
+
+
+def _ordered_as(parameter: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers in the order in memory that the parameter has: in another one sums are rounded differently."""
+    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
 def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -196,7 +196,7 @@ def test_the_export_is_small_half_precision_safetensors(trained: Path) -> None:
 def test_diffusers_loads_the_export_with_every_part(trained: Path) -> None:
     pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(trained)
     assert pipeline.unet.config.addition_embed_type == "text_time"
-    assert (pipeline.vae_scale_factor, pipeline.default_sample_size) == (8, SIDE // 8)
+    assert (pipeline.vae_scale_factor, pipeline.default_sample_size) == (4, SIDE // 4)
     assert pipeline.scheduler.config.prediction_type == "v_prediction"
     assert pipeline.config.force_zeros_for_empty_prompt
 

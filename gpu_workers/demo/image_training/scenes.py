@@ -32,6 +32,8 @@ _LANDSCAPES, _PAIRS = 0.35, 0.2
 _GAP, _MARGIN = 8.0, 4.0
 _RADII: dict[Size, tuple[float, float]] = {"small": (12, 15), "usual": (18, 26), "large": (33, 42)}
 _ROW_RADII = {2: (14.0, 24.0), 3: (13.0, 16.5), 4: (11.0, 12.0)}
+# Of a busy scene, a side.
+_CELLS = 4
 _AREA_RADII = {2: (14.0, 22.0), 3: (13.0, 20.0), 4: (13.0, 16.0)}
 
 
@@ -95,6 +97,20 @@ S = TypeVar("S", bound=Scene)
 def training_scene(seed: int, number: int) -> Scene:
     """Scene `number` of an endless row without anything that is held out."""
     return _first(Random(f"train {seed} {number}"), draw_scene, held_out=False)
+
+
+def busy_scene(seed: int, number: int) -> Objects:
+    """Scene `number` of another endless row: sixteen things, one in each cell. No caption tells of it."""
+    draw = Random(f"busy {seed} {number}")
+    background = draw.choice(BACKGROUNDS)
+    looks = [
+        (shape, colour)
+        for shape in SHAPES
+        for colour in COLOURS
+        if colour != background and not _is_chosen(colour, shape, 1)
+    ]
+    groups = tuple(Group(*draw.choice(looks), (_in_cell(draw, cell),)) for cell in range(_CELLS**2))
+    return Objects(groups, background, "scattered", "small", draw.getrandbits(32))
 
 
 def unseen_objects(seed: int, number: int, *, groups: int = 1) -> Objects:
@@ -209,6 +225,14 @@ def _line(draw: Random, count: int, radius: float) -> list[float]:
     step = draw.uniform(least, min(room / (count - 1), 1.7 * least))
     first = radius + _MARGIN + draw.random() * (room - step * (count - 1))
     return [first + step * number for number in range(count)]
+
+
+def _in_cell(draw: Random, cell: int) -> Place:
+    row, column = divmod(cell, _CELLS)
+    side = SIDE / _CELLS
+    radius = draw.uniform(8, side / 2)
+    x, y = ((place + 0.5) * side + draw.uniform(-2, 2) for place in (column, row))
+    return Place(x, y, radius)
 
 
 def _scattered(draw: Random, count: int) -> tuple[Place, ...]:

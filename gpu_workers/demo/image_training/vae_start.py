@@ -1,4 +1,4 @@
-"""The VAE's weights before training: it begins as the mean colour of 8 × 8 pixels, and learns the details.
+"""The VAE's weights before training: it begins as the mean colour of 4 × 4 pixels, and learns the details.
 
 From random weights a plain area loses its colour, since every norm removes it, and finding it again takes most
 of a training. Here nothing but the two last norms stands in the way: the residual branches begin at zero (as in
@@ -16,13 +16,14 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from torch.nn.functional import avg_pool2d, interpolate
 
+from gpu_workers.demo.image_training.networks import PIXELS_A_LATENT
+
 # Before a norm, half of the channels begin this high and half as low, so that a colour shows against them.
 _REFERENCE = 0.7
 # So that each channel then differs from picture to picture about as much.
 _GAIN = 6.0
 # The logarithm of the variance of the encoder's noise: far below that of the latents.
 _NOISE = -6.0
-_PIXELS_A_LATENT = 8
 # How much of a large weight is worth a better fit.
 _RIDGE = 3e-2
 
@@ -48,10 +49,10 @@ def begin_with_colours(vae: AutoencoderKL, pictures: torch.Tensor) -> None:
         last.conv2.bias[0::2], last.conv2.bias[1::2] = _REFERENCE, -_REFERENCE
     _pass_on(vae.quant_conv)
     _pass_on(vae.post_quant_conv)
-    colours = avg_pool2d(pictures, _PIXELS_A_LATENT)
+    colours = avg_pool2d(pictures, PIXELS_A_LATENT)
     _fit(vae.encoder.conv_out, colours, lambda: vae.encoder(pictures))
     vae.quant_conv.bias[vae.config.latent_channels :] = _NOISE
-    blurred = interpolate(colours, scale_factor=_PIXELS_A_LATENT)
+    blurred = interpolate(colours, scale_factor=PIXELS_A_LATENT)
     latents = vae.encode(pictures).latent_dist.mean
     _fit(vae.decoder.conv_out, blurred, lambda: vae.decode(latents))
 

@@ -10,7 +10,7 @@ from diffusers import AutoencoderKL
 
 from gpu_workers.demo.image_training.drawing import paint
 from gpu_workers.demo.image_training.networks import LATENT_CHANNELS, make_vae
-from gpu_workers.demo.image_training.scenes import Scene, training_scene
+from gpu_workers.demo.image_training.scenes import Scene, busy_scene, training_scene
 from gpu_workers.demo.image_training.vae_start import begin_with_colours
 from gpu_workers.demo.precision import half_precision
 from gpu_workers.demo.training_run import Course, TrainingRun
@@ -25,18 +25,19 @@ _MEASURED_SCENES = 128
 def train_vae(state: Path, *, seed: int, steps: int, device: str) -> AutoencoderKL:
     """The trained VAE with normalised latents; goes on from the state on disk."""
     torch.manual_seed(seed)
-    vae = make_vae().to(device)
+    # Channels last: the convolutions of a CPU are a quarter faster.
+    vae = make_vae().to(device, memory_format=torch.channels_last)
     some = to_pixels([training_scene(seed, number) for number in range(_MEASURED_SCENES)]).to(device)
     begin_with_colours(vae, some)
     # Adam moves all weights of a convolution alike at first: a rate that rose faster would soon lose the beginning.
     run = TrainingRun(vae, Course(steps, rate=5e-4, warm_up=1500, memory=0.999), state / "vae.safetensors")
 
     def loss_of(step: int) -> torch.Tensor:
-        pictures = to_pixels([training_scene(seed, step * BATCH + row) for row in range(BATCH)]).to(device)
+        pictures = to_pixels(_scenes(seed, step)).to(device, memory_format=torch.channels_last)
         draw = torch.Generator().manual_seed((seed << 32) + step)
         return _loss(vae, pictures, draw)
 
-    trained = run.run(loss_of)
+    trained = run.run(loss_of).to(memory_format=torch.contiguous_format)
     normalise(trained, some)
     return trained
 
@@ -70,6 +71,12 @@ def normalise(vae: AutoencoderKL, pixels: torch.Tensor) -> None:
         into.weight[:LATENT_CHANNELS] /= deviation[:, None, None, None]
         into.bias[:LATENT_CHANNELS] = (into.bias[:LATENT_CHANNELS] - mean) / deviation
         into.bias[LATENT_CHANNELS:] -= 2 * deviation.log()
+
+
+def _scenes(seed: int, step: int) -> list[Scene]:
+    """Every second one busy: plain scenes are mostly even areas, and outlines are what takes long to learn."""
+    numbers = range(step * BATCH, (step + 1) * BATCH)
+    return [training_scene(seed, number) if number % 2 else busy_scene(seed, number) for number in numbers]
 
 
 def _loss(vae: AutoencoderKL, pictures: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
