@@ -15,13 +15,15 @@ export interface ConversationQuery {
   /** In titles and messages. */
   search?: string;
   archived?: boolean;
+  /** A folder's id, or `none`. */
+  folder?: string;
   /** The one that shows this job. */
   job?: string;
   cursor?: string;
 }
 
-export async function listConversations({ search, archived, job, cursor }: ConversationQuery): Promise<Page<Conversation>> {
-  return askPage(PATH, { search, archived: archived === true ? "true" : undefined, job, cursor });
+export async function listConversations({ search, archived, folder, job, cursor }: ConversationQuery): Promise<Page<Conversation>> {
+  return askPage(PATH, { search, archived: archived === true ? "true" : undefined, folder, job, cursor });
 }
 
 export async function getConversation(id: string): Promise<ConversationDetail> {
@@ -50,7 +52,7 @@ export async function askAgain(id: string, answer: string, { key, ...wish }: Ask
   return post<Added>(`${addressOf(id)}/messages/${encodeURIComponent(answer)}/again`, wish, key);
 }
 
-export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "current" | "model">>;
+export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "folder" | "current" | "model">>;
 
 export async function changeConversation(id: string, change: ConversationChange): Promise<Conversation> {
   return untilAnswered(() => ask<Conversation>(addressOf(id), { method: "PATCH", json: change }));

@@ -89,6 +89,7 @@ export function conversationOf(unsent: Unsent & { kind: "start" }): Conversation
     params: {},
     pinned: false,
     archived: false,
+    assistant: null,
     folder: null,
     current: answerIdOf(unsent),
     created_at: unsent.at,
