@@ -7,10 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from aigc.lib.errors import AppError
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
-from apps.catalog.selectors import get_model_spec
+from apps.catalog.selectors import ModelDisabled, ModelNotFound, get_model_spec
 from apps.chat import selectors
 from apps.chat.modelfile import Note, read_modelfile
 from apps.chat.models import Assistant
@@ -67,9 +66,13 @@ def check_modelfile(modelfile: str) -> tuple[dict[str, Any], list[Note]]:
     if found.model:
         try:
             get_model_spec(found.model, "chat")
-        except AppError as error:
-            found.notes.append(Note(found.model_line, f"{error.message} The default model answers."))
+        except ModelNotFound:
+            message = f"There is no chat model {found.model[:60]!r} here; the default model answers."
+            found.notes.append(Note(found.model_line, message))
             found.model = ""
+        except ModelDisabled:
+            message = f"The model {found.model} is not enabled; the default model answers until it is."
+            found.notes.append(Note(found.model_line, message))
     fields = {
         "model": found.model,
         "system": found.system,
