@@ -67,6 +67,7 @@ export class FakeServer {
     if (kind === "jobs") return this.job(method, id, action, body);
     if (method !== "GET" && this.refuses) return AWAY;
     if (kind === "folders") return this.kept(this.folders, method, id, action, { conversations: 0, ...body });
+    if (kind === "assistants" && id === "import") return this.modelfile(action, body);
     if (kind === "assistants") return this.kept(this.assistants, method, id, action, body);
     if (id === "") return method === "POST" ? this.start(body) : [200, { results: this.listed(query), next: null }];
     if (id === "import") return [201, this.imported(body)];
@@ -74,9 +75,26 @@ export class FakeServer {
     if (found === undefined || (found.deleted === true && action !== "restore")) return NOT_FOUND;
     if (action === "restore") return [200, this.restored(found)];
     if (action !== "messages") return this.whole(method, found, body);
-    if (verb === "again") return [201, this.added(found, [this.reply(this.parentOf(found, message))])];
+    if (verb === "again") return [201, this.again(found, message, body)];
     if (method === "PATCH") return [200, Object.assign(this.messageOf(found, message), body)];
-    return [201, this.added(found, this.exchange(body))];
+    return [201, this.asks(found, body)];
+  }
+
+  /** Several models: the conversation's end is the question until an answer is kept. */
+  private asks(found: Stored, body: Body): { conversation: Conversation; messages: Message[] } {
+    const messages = this.exchange(body);
+    const answer = this.added(found, messages);
+    if (messages.length < 3) return answer;
+    found.current = messages[0]?.id ?? null;
+    return { ...answer, conversation: structuredClone(rowOf(found)) };
+  }
+
+  private again(found: Stored, message: string, body: Body): { conversation: Conversation; messages: Message[] } {
+    const question = this.parentOf(found, message);
+    const answer = this.added(found, [this.reply(question)]);
+    if (body["side_by_side"] !== true) return answer;
+    found.current = question;
+    return { ...answer, conversation: structuredClone(rowOf(found)) };
   }
 
   /** Folders or assistants: what is deleted comes back by restore. */
@@ -89,6 +107,18 @@ export class FakeServer {
     if (action === "restore") return [200, all[all.push(found) - 1]];
     this.gone.push(...all.splice(all.indexOf(found), 1));
     return [204, null];
+  }
+
+  /** Takes over SYSTEM and nothing else. */
+  private modelfile(action: string, body: Body): Answer {
+    const lines = String(body["modelfile"]).split("\n");
+    const system = lines.filter((line) => line.startsWith("SYSTEM ")).map((line) => line.slice(7))[0] ?? "";
+    const notes = lines.flatMap((line, index) => (line.startsWith("SYSTEM ") ? [] : [{ line: index + 1, message: `${line} is no instruction.` }]));
+    const taken = { model: "", system, params: {}, opening: [] };
+    if (action === "check") return [200, { ...taken, notes }];
+    const assistant = { id: `kept-${this.assistants.length + 1}`, name: String(body["name"]), description: "", ...taken };
+    this.assistants.push(assistant);
+    return [201, { assistant, notes }];
   }
 
   private job(method: string, id: string, action: string, body: Body): Answer {
@@ -117,8 +147,8 @@ export class FakeServer {
   }
 
   private start(body: Body): Answer {
-    const made = this.addConversation({ title: String(body["content"]) });
-    this.added(made, this.exchange(body));
+    const made = this.addConversation({ title: String(body["content"]), assistant: (body["assistant"] as string | undefined) ?? null });
+    this.asks(made, body);
     return [201, made];
   }
 
@@ -133,7 +163,8 @@ export class FakeServer {
 
   private exchange(body: Body): Message[] {
     const question = { ...this.blank(), parent: (body["parent"] as string | undefined) ?? null, content: String(body["content"]) };
-    return [question, this.reply(question.id, question.content)];
+    const models = (body["models"] as string[] | undefined) ?? [(body["model"] as string | undefined) ?? "demo"];
+    return [question, ...models.map((model) => ({ ...this.reply(question.id, question.content), model }))];
   }
 
   private reply(question: string | null, content = ""): Message {
