@@ -10,13 +10,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.authentication import actor_of
-from apps.chat import selectors, services
+from apps.chat import assistant_services, selectors
 from apps.chat.serializers import (
     AssistantInput,
     AssistantListOutput,
     AssistantOutput,
+    CheckedModelfile,
     ImportedAssistant,
     ModelfileInput,
+    ModelfileText,
     parsed,
 )
 
@@ -34,7 +36,7 @@ class AssistantsView(APIView):
     def post(self, request: Request) -> Response:
         """A new persona: name it in `POST /api/v1/conversations`."""
         fields = parsed(AssistantInput(data=request.data))
-        assistant = services.create_assistant(actor=actor_of(request), fields=fields)
+        assistant = assistant_services.create_assistant(actor=actor_of(request), fields=fields)
         return Response(selectors.view_assistant(assistant), status=201)
 
 
@@ -50,7 +52,7 @@ class AssistantView(APIView):
     def patch(self, request: Request, assistant_id: str) -> Response:
         """Change it for conversations that begin from now on."""
         fields = parsed(AssistantInput(data=request.data, partial=True))
-        assistant = services.change_assistant(
+        assistant = assistant_services.change_assistant(
             actor=actor_of(request), assistant_id=assistant_id, fields=fields
         )
         return Response(selectors.view_assistant(assistant))
@@ -58,8 +60,30 @@ class AssistantView(APIView):
     @extend_schema(operation_id="assistants_delete", responses={204: None})
     def delete(self, request: Request, assistant_id: str) -> Response:
         """Its conversations stay as they are."""
-        services.delete_assistant(actor=actor_of(request), assistant_id=assistant_id)
+        assistant_services.delete_assistant(actor=actor_of(request), assistant_id=assistant_id)
         return Response(status=204)
+
+
+class RestoreAssistantView(APIView):
+    """`/api/v1/assistants/{id}/restore`."""
+
+    @extend_schema(operation_id="assistants_restore", request=None, responses=AssistantOutput)
+    def post(self, request: Request, assistant_id: str) -> Response:
+        """Undo the deletion."""
+        assistant = assistant_services.restore_assistant(actor=actor_of(request), assistant_id=assistant_id)
+        return Response(selectors.view_assistant(assistant))
+
+
+class CheckView(APIView):
+    """`/api/v1/assistants/import/check`."""
+
+    @extend_schema(operation_id="assistants_import_check", request=ModelfileText, responses=CheckedModelfile)
+    def post(self, request: Request) -> Response:
+        """Say what an import would take over of a Modelfile and what not; nothing is made."""
+        actor_of(request)
+        asked = parsed(ModelfileText(data=request.data))
+        fields, notes = assistant_services.check_modelfile(asked["modelfile"])
+        return Response({**fields, "notes": [asdict(note) for note in notes]})
 
 
 class ModelfileView(APIView):
@@ -71,6 +95,6 @@ class ModelfileView(APIView):
     def post(self, request: Request) -> Response:
         """Make an assistant of an Ollama Modelfile; lines that could not be used are named by their number."""
         asked = parsed(ModelfileInput(data=request.data))
-        assistant, notes = services.import_modelfile(actor=actor_of(request), **asked)
+        assistant, notes = assistant_services.import_modelfile(actor=actor_of(request), **asked)
         shown = {"assistant": selectors.view_assistant(assistant), "notes": [asdict(note) for note in notes]}
         return Response(shown, status=201)

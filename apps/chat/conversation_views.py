@@ -64,10 +64,10 @@ class ConversationsView(GenericAPIView[Conversation]):
     def post(self, request: Request) -> Response:
         """Begin with a question; its answer is on its way. A repeated Idempotency-Key gives the first one again."""
         asked = parsed(StartInput(data=request.data))
-        answer = services.start_conversation(
+        answers = services.start_conversation(
             actor=actor_of(request), key=idempotency_key_of(request), **asked
         )
-        return Response(selectors.view_with_messages(answer.conversation), status=201)
+        return Response(selectors.view_with_messages(answers[0].conversation), status=201)
 
 
 class ImportView(APIView):
@@ -158,13 +158,13 @@ class MessagesView(APIView):
     def post(self, request: Request, conversation_id: str) -> Response:
         """Ask on, or ask an earlier question differently: then it is a branch beside it."""
         asked = parsed(QuestionInput(data=request.data))
-        answer = services.ask(
+        answers = services.ask(
             actor=actor_of(request),
             conversation_id=conversation_id,
             key=idempotency_key_of(request),
             **asked,
         )
-        return Response(_asked([message for message in (answer.parent, answer) if message]), status=201)
+        return Response(_asked([*filter(None, [answers[0].parent]), *answers]), status=201)
 
 
 class AgainView(APIView):
@@ -176,14 +176,14 @@ class AgainView(APIView):
     def post(self, request: Request, conversation_id: str, message_id: str) -> Response:
         """Have the question of this answer answered once more, beside it."""
         asked = parsed(AgainInput(data=request.data))
-        answer = services.answer_again(
+        answers = services.answer_again(
             actor=actor_of(request),
             conversation_id=conversation_id,
             message_id=message_id,
             key=idempotency_key_of(request),
             **asked,
         )
-        return Response(_asked([answer]), status=201)
+        return Response(_asked(answers), status=201)
 
 
 class MessageView(APIView):
@@ -207,8 +207,7 @@ class FoldersView(APIView):
     @extend_schema(operation_id="folders_list", responses=FolderListOutput)
     def get(self, request: Request) -> Response:
         """One's own folders by name."""
-        folders = selectors.list_folders(actor_of(request))
-        return Response({"results": [selectors.view_folder(folder) for folder in folders]})
+        return Response({"results": selectors.list_folders(actor_of(request))})
 
     @extend_schema(operation_id="folders_create", request=FolderInput, responses={201: FolderOutput})
     def post(self, request: Request) -> Response:
@@ -232,6 +231,16 @@ class FolderView(APIView):
         """Its conversations stay, in no folder."""
         services.delete_folder(actor=actor_of(request), folder_id=folder_id)
         return Response(status=204)
+
+
+class RestoreFolderView(APIView):
+    """`/api/v1/folders/{id}/restore`."""
+
+    @extend_schema(operation_id="folders_restore", request=None, responses=FolderOutput)
+    def post(self, request: Request, folder_id: str) -> Response:
+        """Undo the deletion: what was in it is in it again."""
+        folder = services.restore_folder(actor=actor_of(request), folder_id=folder_id)
+        return Response(selectors.view_folder(folder))
 
 
 def _asked(messages: list[Message]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 TITLE_MAX, FOLDER_NAME_MAX, SYSTEM_MAX, REASON_MAX = 200, 60, 20_000, 1000
 ASSISTANT_NAME_MAX, DESCRIPTION_MAX, OPENING_MAX = 60, 300, 50
+DELETED_HELP = "Hidden since; erased for good some minutes later."
 
 
 class Role(models.TextChoices):
@@ -30,13 +31,14 @@ class State(models.TextChoices):
 
 
 class Folder(models.Model):
-    """Where a person keeps conversations together."""
+    """Where a person keeps conversations together. What is in a deleted one is in none."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="+")
     owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="+")
     name = models.CharField(max_length=FOLDER_NAME_MAX)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=DELETED_HELP)
 
     class Meta:
         ordering = ("name", "created_at")
@@ -61,6 +63,7 @@ class Assistant(models.Model):
         default=list, blank=True, help_text="Turns that come before the first question."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=DELETED_HELP)
 
     class Meta:
         ordering = ("name", "created_at")
@@ -71,7 +74,10 @@ class Assistant(models.Model):
 
 
 class Conversation(models.Model):
-    """A thread of one person with models. `current` is the end of the branch that is shown."""
+    """A thread of one person with models.
+
+    `current` is the end of the branch that is shown; a question there has its answers shown side by side.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="+")
@@ -94,9 +100,7 @@ class Conversation(models.Model):
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
-    deleted_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Hidden since; erased for good some minutes later."
-    )
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=DELETED_HELP)
 
     class Meta:
         indexes = (

@@ -5,9 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Case, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, When
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+)
 
 from aigc.lib.errors import AppError, ErrorCode
 from apps.accounts.actors import Actor
@@ -16,12 +28,21 @@ from apps.jobs.selectors import parse_id
 
 # Far enough that what is pinned comes before all that is not.
 PINNED_LEAD = timedelta(days=36_500)
+# What a list of conversations says for those that are in no folder.
+NO_FOLDER = "none"
+
+M = TypeVar("M", bound=Model)
 
 
 def own_conversations(actor: Actor) -> QuerySet[Conversation]:
     """All of the actor's that are not deleted."""
-    return Conversation.objects.filter(
-        workspace_id=actor.workspace_id, owner_id=actor.user_id, deleted_at__isnull=True
+    return _own(Conversation.objects.select_related("folder", "assistant"), actor)
+
+
+def _own(rows: QuerySet[M], actor: Actor, *, deleted: bool = False) -> QuerySet[M]:
+    """Those of the actor that are not deleted, or those that just were."""
+    return rows.filter(
+        workspace_id=actor.workspace_id, owner_id=actor.user_id, deleted_at__isnull=not deleted
     )
 
 
@@ -44,8 +65,10 @@ def list_conversations(
     if search:
         says_it = Message.objects.filter(conversation=OuterRef("pk"), content__icontains=search)
         found = found.filter(Q(title__icontains=search) | Exists(says_it))
-    if folder:
-        found = found.filter(folder_id=parse_id(folder))
+    if folder == NO_FOLDER:
+        found = found.filter(Q(folder__isnull=True) | Q(folder__deleted_at__isnull=False))
+    elif folder:
+        found = found.filter(folder_id=parse_id(folder), folder__deleted_at__isnull=True)
     return found.filter(archived=archived)
 
 
@@ -53,9 +76,7 @@ def get_conversation(
     actor: Actor, conversation_id: str | uuid.UUID, *, deleted: bool = False
 ) -> Conversation:
     """The conversation, or one that was just `deleted`. Raises AppError `not_found`."""
-    known = Conversation.objects.filter(
-        workspace_id=actor.workspace_id, owner_id=actor.user_id, deleted_at__isnull=not deleted
-    )
+    known = _own(Conversation.objects.select_related("folder", "assistant"), actor, deleted=deleted)
     conversation = known.filter(pk=parse_id(conversation_id)).first()
     if conversation is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no conversation {str(conversation_id)[:50]}.")
@@ -72,14 +93,16 @@ def get_message(conversation: Conversation, message_id: str | uuid.UUID) -> Mess
     return message
 
 
-def list_folders(actor: Actor) -> QuerySet[Folder]:
-    """The actor's own."""
-    return Folder.objects.filter(workspace_id=actor.workspace_id, owner_id=actor.user_id)
+def list_folders(actor: Actor) -> list[dict[str, Any]]:
+    """The actor's own by name, each with the number of conversations that a list shows in it."""
+    listed = Q(conversations__deleted_at__isnull=True, conversations__archived=False)
+    folders = _own(Folder.objects.all(), actor).annotate(count=Count("conversations", filter=listed))
+    return [view_folder(folder, folder.count) for folder in folders]
 
 
-def get_folder(actor: Actor, folder_id: str | uuid.UUID) -> Folder:
-    """The folder. Raises AppError `not_found`."""
-    folder = list_folders(actor).filter(pk=parse_id(folder_id)).first()
+def get_folder(actor: Actor, folder_id: str | uuid.UUID, *, deleted: bool = False) -> Folder:
+    """The folder, or one that was just `deleted`. Raises AppError `not_found`."""
+    folder = _own(Folder.objects.all(), actor, deleted=deleted).filter(pk=parse_id(folder_id)).first()
     if folder is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no folder {str(folder_id)[:50]}.")
     return folder
@@ -87,12 +110,13 @@ def get_folder(actor: Actor, folder_id: str | uuid.UUID) -> Folder:
 
 def list_assistants(actor: Actor) -> QuerySet[Assistant]:
     """The actor's own."""
-    return Assistant.objects.filter(workspace_id=actor.workspace_id, owner_id=actor.user_id)
+    return _own(Assistant.objects.all(), actor)
 
 
-def get_assistant(actor: Actor, assistant_id: str | uuid.UUID) -> Assistant:
-    """The assistant. Raises AppError `not_found`."""
-    assistant = list_assistants(actor).filter(pk=parse_id(assistant_id)).first()
+def get_assistant(actor: Actor, assistant_id: str | uuid.UUID, *, deleted: bool = False) -> Assistant:
+    """The assistant, or one that was just `deleted`. Raises AppError `not_found`."""
+    assistants = _own(Assistant.objects.all(), actor, deleted=deleted)
+    assistant = assistants.filter(pk=parse_id(assistant_id)).first()
     if assistant is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no assistant {str(assistant_id)[:50]}.")
     return assistant
@@ -131,8 +155,8 @@ def view_conversation(conversation: Conversation) -> dict[str, Any]:
         "params": conversation.params,
         "pinned": conversation.pinned,
         "archived": conversation.archived,
-        "assistant": _text(conversation.assistant_id),
-        "folder": _text(conversation.folder_id),
+        "assistant": _living_id(conversation.assistant),
+        "folder": _living_id(conversation.folder),
         "current": _text(conversation.current_id),
         "created_at": conversation.created_at.isoformat(),
         "updated_at": conversation.updated_at.isoformat(),
@@ -170,9 +194,15 @@ def _text(found: uuid.UUID | None) -> str | None:
     return None if found is None else str(found)
 
 
-def view_folder(folder: Folder) -> dict[str, str]:
-    """A folder."""
-    return {"id": str(folder.pk), "name": folder.name}
+def _living_id(found: Folder | Assistant | None) -> str | None:
+    return None if found is None or found.deleted_at is not None else str(found.pk)
+
+
+def view_folder(folder: Folder, count: int | None = None) -> dict[str, Any]:
+    """A folder; `count` where the number of its conversations is known already."""
+    if count is None:
+        count = folder.conversations.filter(deleted_at__isnull=True, archived=False).count()
+    return {"id": str(folder.pk), "name": folder.name, "conversations": count}
 
 
 def view_assistant(assistant: Assistant) -> dict[str, Any]:

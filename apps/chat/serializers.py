@@ -38,6 +38,8 @@ class ChatRequest(BaseModel, extra="forbid"):
 
 
 IMPORT_MAX = 5000
+# More columns are not read side by side.
+COMPARED_MAX = 4
 
 
 def parsed(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
@@ -55,19 +57,30 @@ class SettingsInput(serializers.Serializer[Any]):
     folder = serializers.UUIDField(required=False, allow_null=True)
 
 
-class QuestionInput(serializers.Serializer[Any]):
+class AskedModels(serializers.Serializer[Any]):
+    """Who answers a question: `model`, or several beside each other."""
+
+    model = serializers.CharField(required=False, max_length=200)
+    models = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        min_length=2,
+        max_length=COMPARED_MAX,
+        help_text="Each of them answers, and the answers are shown side by side; instead of `model`.",
+    )
+
+
+class QuestionInput(AskedModels):
     """A question; `parent` is the answer that it follows, null for a first one."""
 
     content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
     parent = serializers.UUIDField(required=False, allow_null=True)  # type: ignore[assignment]  # no field there
-    model = serializers.CharField(required=False, max_length=200)
 
 
-class StartInput(SettingsInput):
+class StartInput(AskedModels, SettingsInput):
     """A new conversation with its first question."""
 
     content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
-    model = serializers.CharField(required=False, max_length=200)
     assistant = serializers.UUIDField(
         required=False, help_text="Whose model, system prompt and so on are copied."
     )
@@ -77,10 +90,16 @@ class AgainInput(serializers.Serializer[Any]):
     """Which model answers once more; the one that did before if absent."""
 
     model = serializers.CharField(required=False, max_length=200)
+    side_by_side = serializers.BooleanField(
+        required=False, help_text="Show it together with the other answers."
+    )
 
 
 class ConversationChanges(SettingsInput):
-    """What of a conversation is changed; `current` is the message whose branch is shown."""
+    """What of a conversation is changed.
+
+    `current` is the message whose branch is shown; a question there has its answers shown side by side.
+    """
 
     title = serializers.CharField(required=False, max_length=TITLE_MAX)
     pinned = serializers.BooleanField(required=False)
@@ -120,11 +139,16 @@ class AssistantInput(serializers.Serializer[Any]):
     opening = serializers.ListField(child=TurnInput(), required=False, max_length=OPENING_MAX)
 
 
-class ModelfileInput(serializers.Serializer[Any]):
+class ModelfileText(serializers.Serializer[Any]):
     """An Ollama Modelfile as text."""
 
-    name = serializers.CharField(max_length=ASSISTANT_NAME_MAX)
     modelfile = serializers.CharField(max_length=4 * SYSTEM_MAX, trim_whitespace=False)
+
+
+class ModelfileInput(ModelfileText):
+    """An Ollama Modelfile, and what its assistant is called."""
+
+    name = serializers.CharField(max_length=ASSISTANT_NAME_MAX)
 
 
 class AssistantOutput(serializers.Serializer[Any]):
@@ -152,6 +176,16 @@ class NoteOutput(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class CheckedModelfile(serializers.Serializer[Any]):
+    """What a Modelfile brings, and what of it is left out."""
+
+    model = serializers.CharField()
+    system = serializers.CharField()
+    params = serializers.DictField()
+    opening = TurnInput(many=True)
+    notes = NoteOutput(many=True)
+
+
 class ImportedAssistant(serializers.Serializer[Any]):
     """The assistant and what was left out."""
 
@@ -160,7 +194,10 @@ class ImportedAssistant(serializers.Serializer[Any]):
 
 
 class ConversationFilter(serializers.Serializer[Any]):
-    """Which conversations are listed; `search` looks in titles and messages, `job` for the one that shows it."""
+    """Which conversations are listed.
+
+    `search` looks in titles and messages, `folder` is an id or `none`, `job` finds the one that shows it.
+    """
 
     search = serializers.CharField(required=False, allow_blank=True, max_length=200)
     archived = serializers.BooleanField(required=False)
@@ -199,6 +236,7 @@ class FolderOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
+    conversations = serializers.IntegerField(help_text="How many are in it, without archived ones.")
 
 
 class FolderListOutput(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,9 +15,7 @@ from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.write_transaction import write_transaction
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
-from apps.catalog.selectors import get_model_spec
 from apps.chat import selectors, titles
-from apps.chat.modelfile import Note, read_modelfile
 from apps.chat.models import Assistant, Conversation, Folder, Message, Role, State
 from apps.chat.params import AnswerParams
 from apps.jobs.selectors import JobView, view_job
@@ -43,11 +42,12 @@ def start_conversation(
     actor: Actor,
     content: str,
     model: str | None = None,
+    models: Sequence[str] = (),
     assistant: uuid.UUID | None = None,
     key: str = "",
     **settings: Any,
-) -> Message:
-    """Ask the first question of a new conversation; returns the answer that runs. Raises what `ask` raises.
+) -> list[Message]:
+    """Ask the first question of a new conversation; returns the answers that run. Raises what `ask` raises.
 
     What the assistant brings is copied; `settings` come over it.
     """
@@ -59,7 +59,7 @@ def start_conversation(
         conversation.model, conversation.system = persona.model, persona.system
         conversation.params, conversation.opening = persona.params, persona.opening
     _set(actor, conversation, settings)
-    return _ask(actor, conversation, _question(conversation, None, content), model, key)
+    return _ask(actor, conversation, _question(conversation, None, content), models or [model], key)
 
 
 def ask(
@@ -69,9 +69,10 @@ def ask(
     content: str,
     parent: str | None = None,
     model: str | None = None,
+    models: Sequence[str] = (),
     key: str = "",
-) -> Message:
-    """Ask after the answer `parent`, or first of all; returns the answer that runs.
+) -> list[Message]:
+    """Ask after the answer `parent`, or first of all; returns the answers that run: one, or one of each of `models`.
 
     Raises AppError: `not_found`, `conflict` while the parent is still being written, and what `submit_job` raises.
     """
@@ -82,21 +83,60 @@ def ask(
     if before is not None and before.state == State.RUNNING:
         message = "The answer before is still being written; wait for it or stop it."
         raise AppError(ErrorCode.CONFLICT, message, field="parent")
-    return _ask(actor, conversation, _question(conversation, before, content), model, key)
+    return _ask(actor, conversation, _question(conversation, before, content), models or [model], key)
 
 
 def answer_again(
-    *, actor: Actor, conversation_id: str, message_id: str, model: str | None = None, key: str = ""
-) -> Message:
-    """Have the question of this answer answered once more, beside it. Raises what `ask` raises."""
+    *,
+    actor: Actor,
+    conversation_id: str,
+    message_id: str,
+    model: str | None = None,
+    side_by_side: bool = False,
+    key: str = "",
+) -> list[Message]:
+    """Have the question of this answer answered once more; `side_by_side` shows all answers together.
+
+    Raises what `ask` raises.
+    """
     conversation = selectors.get_conversation(actor, conversation_id)
     answer = selectors.get_message(conversation, message_id)
     if answer.role != Role.ASSISTANT or answer.parent is None:
         raise AppError(ErrorCode.BAD_REQUEST, "Only an answer can be made again.", field="message")
-    return _ask(actor, conversation, answer.parent, model or answer.model, key)
+    chosen = [model or answer.model]
+    return _ask(actor, conversation, answer.parent, chosen, key, side_by_side=side_by_side)
 
 
-def _ask(actor: Actor, conversation: Conversation, question: Message, model: str | None, key: str) -> Message:
+def _ask(
+    actor: Actor,
+    conversation: Conversation,
+    question: Message,
+    models: Sequence[str | None],
+    key: str,
+    *,
+    side_by_side: bool = False,
+) -> list[Message]:
+    """Have each of the models answer `question`: all of them, or none when one is refused."""
+    with write_transaction():
+        answers = [
+            _answer(actor, conversation, question, model, _key_of(key, place))
+            for place, model in enumerate(models)
+        ]
+        # A repeated key brings the answers of an earlier call, with a conversation that has gone on since.
+        is_new = answers[0].conversation is conversation
+        if is_new and (side_by_side or len(answers) > 1):
+            _touch(conversation, current=question)
+    return answers
+
+
+def _key_of(key: str, place: int) -> str:
+    """Each answer's job has a key of its own; the first one has the caller's."""
+    return key if not key or place == 0 else f"{place}-{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def _answer(
+    actor: Actor, conversation: Conversation, question: Message, model: str | None, key: str
+) -> Message:
     """Submit the job that answers `question`, and store it with what is new of question and conversation."""
     answer = Message(conversation=conversation, parent=question, role=Role.ASSISTANT, state=State.RUNNING)
 
@@ -176,11 +216,12 @@ def _set(actor: Actor, conversation: Conversation, settings: Mapping[str, Any]) 
         if name == "folder" and value is not None:
             value = selectors.get_folder(actor, value)  # noqa: PLW2901
         elif name == "params":
-            value = _checked_params(value)  # noqa: PLW2901
+            value = checked_params(value)  # noqa: PLW2901
         setattr(conversation, name, value)
 
 
-def _checked_params(params: Mapping[str, Any]) -> dict[str, Any]:
+def checked_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of an answer, within their limits. Raises AppError `bad_request` with the field."""
     try:
         return AnswerParams.model_validate(params).model_dump(mode="json", exclude_unset=True)
     except ValidationError as error:
@@ -230,8 +271,10 @@ def restore_conversation(*, actor: Actor, conversation_id: str) -> Conversation:
 
 def erase_deleted() -> None:
     """Erase what was deleted longer ago than it can be brought back: messages, jobs and their events."""
-    gone = Conversation.objects.filter(deleted_at__lt=timezone.now() - UNDO_TIME)
-    for conversation in gone:
+    long_ago = timezone.now() - UNDO_TIME
+    Folder.objects.filter(deleted_at__lt=long_ago).delete()
+    Assistant.objects.filter(deleted_at__lt=long_ago).delete()
+    for conversation in Conversation.objects.filter(deleted_at__lt=long_ago):
         answers = conversation.messages.exclude(job=None).values_list("job_id", flat=True)
         jobs = [*answers, *filter(None, [conversation.title_job_id])]
         with write_transaction():
@@ -258,58 +301,17 @@ def rename_folder(*, actor: Actor, folder_id: str, name: str) -> Folder:
 
 def delete_folder(*, actor: Actor, folder_id: str) -> None:
     """Its conversations stay, in no folder."""
-    selectors.get_folder(actor, folder_id).delete()
+    folder = selectors.get_folder(actor, folder_id)
+    folder.deleted_at = timezone.now()
+    folder.save(update_fields=["deleted_at"])
 
 
-# --- assistants
-
-
-def create_assistant(*, actor: Actor, fields: Mapping[str, Any]) -> Assistant:
-    """A new persona. Raises AppError `bad_request` for wrong parameters."""
-    actor.check(Permission.SUBMIT_JOBS)
-    assistant = Assistant(workspace_id=actor.workspace_id, owner_id=actor.user_id)
-    _describe(assistant, fields)
-    assistant.save(force_insert=True)
-    return assistant
-
-
-def change_assistant(*, actor: Actor, assistant_id: str, fields: Mapping[str, Any]) -> Assistant:
-    """For conversations that begin from now on. Raises AppError: `not_found`, `bad_request` for wrong parameters."""
-    assistant = selectors.get_assistant(actor, assistant_id)
-    _describe(assistant, fields)
-    assistant.save(update_fields=list(fields))
-    return assistant
-
-
-def delete_assistant(*, actor: Actor, assistant_id: str) -> None:
-    """Its conversations stay as they are."""
-    selectors.get_assistant(actor, assistant_id).delete()
-
-
-def import_modelfile(*, actor: Actor, name: str, modelfile: str) -> tuple[Assistant, list[Note]]:
-    """An assistant of what an Ollama Modelfile says, and what of it was left out.
-
-    Raises AppError `bad_request` for parameters beyond our limits.
-    """
-    found = read_modelfile(modelfile)
-    try:
-        get_model_spec(found.model, "chat")
-    except AppError as error:
-        found.notes.append(Note(found.model_line, f"{error.message} The default model answers."))
-        found.model = ""
-    fields = {
-        "name": name,
-        "model": found.model,
-        "system": found.system,
-        "params": found.params,
-        "opening": found.opening,
-    }
-    return create_assistant(actor=actor, fields=fields), sorted(found.notes, key=lambda note: note.line)
-
-
-def _describe(assistant: Assistant, fields: Mapping[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(assistant, name, _checked_params(value) if name == "params" else value)
+def restore_folder(*, actor: Actor, folder_id: str) -> Folder:
+    """Bring it back with what was in it. Raises AppError `not_found` when it is too late."""
+    folder = selectors.get_folder(actor, folder_id, deleted=True)
+    folder.deleted_at = None
+    folder.save(update_fields=["deleted_at"])
+    return folder
 
 
 # --- import

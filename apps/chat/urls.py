@@ -40,7 +40,18 @@ urlpatterns = [
     ),
     path("assistants", assistant_views.AssistantsView.as_view(), name="assistants"),
     path("assistants/import", assistant_views.ModelfileView.as_view(), name="assistant-import"),
+    path("assistants/import/check", assistant_views.CheckView.as_view(), name="assistant-import-check"),
     path("assistants/<str:assistant_id>", assistant_views.AssistantView.as_view(), name="assistant"),
+    path(
+        "assistants/<str:assistant_id>/restore",
+        assistant_views.RestoreAssistantView.as_view(),
+        name="assistant-restore",
+    ),
     path("folders", conversation_views.FoldersView.as_view(), name="folders"),
     path("folders/<str:folder_id>", conversation_views.FolderView.as_view(), name="folder"),
+    path(
+        "folders/<str:folder_id>/restore",
+        conversation_views.RestoreFolderView.as_view(),
+        name="folder-restore",
+    ),
 ]

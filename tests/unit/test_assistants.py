@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.catalog.services import seed_catalog
 from apps.chat.models import Assistant
+from apps.chat.services import erase_deleted
 from apps.jobs.models import Job
 from tests.unit.accounts_people import make_user
 
@@ -63,6 +66,23 @@ def test_a_conversation_begins_with_what_its_assistant_holds_and_keeps_it(client
 
 
 @pytest.mark.usefixtures("ada")
+def test_a_deleted_assistant_can_be_brought_back_for_ten_minutes(client: Client) -> None:
+    made = send(client, "POST", URL, PIRATE, 201)
+    url = f"{URL}/{made['id']}"
+    body = {"content": "Who are you?", "assistant": made["id"]}
+    started = send(client, "POST", "/api/v1/conversations", body, 201)
+    send(client, "DELETE", url, {}, 204)
+    assert client.get(URL).json() == {"results": []}
+    send(client, "POST", "/api/v1/conversations", body, 404)
+    assert send(client, "POST", f"{url}/restore", {}, 200) == made
+    assert client.get(f"/api/v1/conversations/{started['id']}").json()["assistant"] == made["id"]
+    send(client, "DELETE", url, {}, 204)
+    Assistant.objects.update(deleted_at=timezone.now() - timedelta(minutes=11))
+    erase_deleted()
+    send(client, "POST", f"{url}/restore", {}, 404)
+
+
+@pytest.mark.usefixtures("ada")
 def test_what_the_start_says_comes_over_the_assistant(client: Client) -> None:
     made = send(client, "POST", URL, PIRATE, 201)
     body = {"content": "Hi", "assistant": made["id"], "system": "Be kind."}
@@ -96,6 +116,18 @@ def test_a_modelfile_makes_an_assistant_and_says_what_it_left_out(client: Client
     assert (shown["name"], shown["model"], shown["system"]) == ("Pirate", "", "You are\na pirate.")
     assert shown["params"] == {"temperature": 0.5}
     assert client.get(f"{URL}/{shown['id']}").json() == shown
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_modelfile_is_checked_without_making_anything(client: Client) -> None:
+    text = "FROM demo-chat\nPARAMETER num_ctx 4096\nPARAMETER top_k 7\nMESSAGE user Hello\nGREET people\n"
+    checked = send(client, "POST", f"{URL}/import/check", {"modelfile": text}, 200)
+    assert (checked["model"], checked["params"]) == ("demo-chat", {"top_k": 7})
+    assert checked["opening"] == [{"role": "user", "content": "Hello"}]
+    assert [note["line"] for note in checked["notes"]] == [2, 5]
+    hot = {"modelfile": "PARAMETER temperature 5"}
+    assert send(client, "POST", f"{URL}/import/check", hot, 400)["error"]["field"] == "params.temperature"
+    assert not Assistant.objects.exists()
 
 
 @pytest.mark.usefixtures("ada")

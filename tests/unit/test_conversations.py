@@ -17,7 +17,7 @@ from apps.catalog.models import Model
 from apps.catalog.services import seed_catalog
 from apps.chat import services
 from apps.chat import titles as titles_of
-from apps.chat.models import Conversation, Message
+from apps.chat.models import Conversation, Folder, Message
 from apps.jobs.models import Job
 from apps.jobs.services import settle
 from apps.jobs.stream import job_log
@@ -230,6 +230,111 @@ def test_what_is_refused_leaves_nothing_behind(client: Client) -> None:
     assert error["field"] == "params.temperature"
     post(client, URL, {"content": ""}, status=400)
     assert (Conversation.objects.count(), Message.objects.count(), Job.objects.count()) == (0, 0, 0)
+
+
+# --- side by side
+
+
+@pytest.fixture
+def second_model(ada: User) -> str:
+    """Another chat model than the default one."""
+    first = Model.objects.get(pk="demo-chat")
+    return str(Model.objects.create(pk="second", name="Second", **_kind_of(first)).pk)
+
+
+def _kind_of(model: Model) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in ("medium", "engine", "source", "enabled", "demo")}
+
+
+def test_a_question_to_two_models_has_both_answers_beside_each_other(
+    client: Client, second_model: str
+) -> None:
+    made = start(client, models=["demo-chat", second_model], params={"max_tokens": 9})
+    question, *answers = made["messages"]
+    assert [answer["model"] for answer in answers] == ["demo-chat", second_model]
+    assert {answer["parent"] for answer in answers} == {made["current"]} == {question["id"]}
+    inputs = [Job.objects.get(pk=answer["job"]).input for answer in answers]
+    assert inputs[0] == inputs[1] == {"max_tokens": 9, "messages": inputs[0]["messages"], "stop": []}
+
+
+def test_the_better_answer_is_kept_and_the_conversation_goes_on_from_it(
+    client: Client, writer: Writer, second_model: str
+) -> None:
+    made = start(client, models=["demo-chat", second_model])
+    _, first, second = made["messages"]
+    writer.write(first["job"], Delta(text="Worse"), END)
+    writer.write(second["job"], Delta(text="Better"), END)
+    assert read(client, made["id"])["current"] == made["current"], "it is the person who decides"
+    kept = patch(client, f"{URL}/{made['id']}", {"current": second["id"], "model": second_model})
+    assert (kept["current"], kept["model"]) == (second["id"], second_model)
+    asked = post(client, f"{URL}/{made['id']}/messages", {"content": "And?", "parent": second["id"]})
+    read_by_model = Job.objects.get(pk=asked["messages"][1]["job"]).input["messages"]
+    assert [turn["content"] for turn in read_by_model] == ["Say hello", "Better", "And?"]
+
+
+def test_a_later_question_is_compared_too_and_a_repeated_key_asks_nobody_again(
+    client: Client, writer: Writer, second_model: str
+) -> None:
+    made = answered(client, writer)
+    body = {"content": "And?", "parent": made["current"], "models": ["demo-chat", second_model]}
+    asked = post(client, f"{URL}/{made['id']}/messages", body, key="k" * 200)
+    question, *answers = asked["messages"]
+    assert asked["conversation"]["current"] == question["id"]
+    patch(client, f"{URL}/{made['id']}", {"current": answers[1]["id"]})
+    repeated = post(client, f"{URL}/{made['id']}/messages", body, key="k" * 200)
+    assert repeated["messages"] == asked["messages"]
+    assert repeated["conversation"]["current"] == answers[1]["id"], "what was kept stays"
+    assert Job.objects.count() == 3
+
+
+def test_when_one_of_the_models_is_refused_nobody_is_asked(client: Client, second_model: str) -> None:
+    Model.objects.filter(pk=second_model).update(enabled=False)
+    post(client, URL, {"content": "Hello", "models": ["demo-chat", second_model]}, status=404)
+    post(client, URL, {"content": "Hello", "models": ["demo-chat"]}, status=400)
+    assert (Conversation.objects.count(), Message.objects.count(), Job.objects.count()) == (0, 0, 0)
+
+
+def test_another_model_can_be_put_beside_an_answer(client: Client, writer: Writer, second_model: str) -> None:
+    made = answered(client, writer)
+    question, first = made["messages"]
+    body = {"model": second_model, "side_by_side": True}
+    asked = post(client, f"{URL}/{made['id']}/messages/{first['id']}/again", body)
+    assert asked["conversation"]["current"] == question["id"] == asked["messages"][0]["parent"]
+
+
+# --- folders
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_deleted_folder_leaves_its_conversations_and_comes_back_with_them(client: Client) -> None:
+    folder = post(client, "/api/v1/folders", {"name": "Work"})
+    assert folder["conversations"] == 0
+    kept = start(client, "kept", folder=folder["id"])
+    start(client, "loose")
+    url = f"/api/v1/folders/{folder['id']}"
+    assert titles(client, folder="none") == ["loose"]
+    assert client.delete(url).status_code == 204
+    assert client.get("/api/v1/folders").json() == {"results": []}
+    assert sorted(titles(client, folder="none")) == ["kept", "loose"]
+    assert titles(client, folder=folder["id"]) == []
+    patch(client, url, {"name": "Gone"}, status=404)
+    assert post(client, f"{url}/restore", status=200) == {**folder, "conversations": 1}
+    assert read(client, kept["id"])["folder"] == folder["id"]
+    client.delete(url)
+    Folder.objects.update(deleted_at=timezone.now() - timedelta(minutes=11))
+    services.erase_deleted()
+    post(client, f"{url}/restore", status=404)
+    assert read(client, kept["id"])["folder"] is None
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_folder_counts_what_a_list_shows_in_it(client: Client) -> None:
+    folder = post(client, "/api/v1/folders", {"name": "Work"})
+    made = [start(client, title, folder=folder["id"]) for title in ("one", "two", "three")]
+    patch(client, f"{URL}/{made[0]['id']}", {"archived": True})
+    client.delete(f"{URL}/{made[1]['id']}")
+    assert [each["conversations"] for each in client.get("/api/v1/folders").json()["results"]] == [1]
+    assert patch(client, f"/api/v1/folders/{folder['id']}", {"name": "Home"})["conversations"] == 1
 
 
 # --- titles

@@ -15,13 +15,15 @@ export interface ConversationQuery {
   /** In titles and messages. */
   search?: string;
   archived?: boolean;
+  /** A folder's id, or `none`. */
+  folder?: string;
   /** The one that shows this job. */
   job?: string;
   cursor?: string;
 }
 
-export async function listConversations({ search, archived, job, cursor }: ConversationQuery): Promise<Page<Conversation>> {
-  return askPage(PATH, { search, archived: archived === true ? "true" : undefined, job, cursor });
+export async function listConversations({ search, archived, folder, job, cursor }: ConversationQuery): Promise<Page<Conversation>> {
+  return askPage(PATH, { search, archived: archived === true ? "true" : undefined, folder, job, cursor });
 }
 
 export async function getConversation(id: string): Promise<ConversationDetail> {
@@ -30,12 +32,14 @@ export async function getConversation(id: string): Promise<ConversationDetail> {
 
 interface Asked {
   model?: string;
+  /** Each of them answers, and the answers are shown side by side; instead of `model`. */
+  models?: readonly string[];
   /** The same key again gives the first answer back, so a question whose reply was lost may be repeated. */
   key: string;
 }
 
 /** Begin a conversation with its first question. */
-export async function startConversation({ key, ...question }: Asked & { content: string }): Promise<Added> {
+export async function startConversation({ key, ...question }: Asked & { content: string; assistant?: string }): Promise<Added> {
   const { messages, ...conversation } = await post<ConversationDetail>(PATH, question, key);
   return { conversation, messages };
 }
@@ -46,11 +50,11 @@ export async function askIn(id: string, { key, ...question }: Asked & { content:
 }
 
 /** Have the question of this answer answered once more. */
-export async function askAgain(id: string, answer: string, { key, ...wish }: Asked): Promise<Added> {
+export async function askAgain(id: string, answer: string, { key, ...wish }: Asked & { side_by_side?: boolean }): Promise<Added> {
   return post<Added>(`${addressOf(id)}/messages/${encodeURIComponent(answer)}/again`, wish, key);
 }
 
-export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "current" | "model">>;
+export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "folder" | "current" | "model">>;
 
 export async function changeConversation(id: string, change: ConversationChange): Promise<Conversation> {
   return untilAnswered(() => ask<Conversation>(addressOf(id), { method: "PATCH", json: change }));

@@ -145,6 +145,8 @@ export interface Conversation {
   params: Record<string, number>;
   pinned: boolean;
   archived: boolean;
+  /** Which assistant it was begun with, as long as there is such a one. */
+  assistant: string | null;
   folder: string | null;
   /** The end of the branch that is shown. */
   current: string | null;
@@ -155,6 +157,37 @@ export interface Conversation {
 export interface ConversationDetail extends Conversation {
   /** All branches, oldest message first. */
   messages: Message[];
+}
+
+export interface Folder {
+  id: string;
+  name: string;
+  /** How many are in it, without archived ones. */
+  conversations: number;
+}
+
+/** How an answer is made; what is absent is the model's own choice. */
+export interface AnswerParams {
+  max_tokens?: number;
+  temperature?: number;
+  top_p?: number;
+  top_k?: number;
+  repetition_penalty?: number;
+  seed?: number;
+  stop?: string[];
+}
+
+/** A saved persona; its conversations begin with what it holds. */
+export interface Assistant {
+  id: string;
+  name: string;
+  description: string;
+  /** Empty for the default one. */
+  model: string;
+  system: string;
+  params: AnswerParams;
+  /** Turns before the first question. */
+  opening: Turn[];
 }
 
 export interface ModelState {

@@ -14,9 +14,9 @@ interface Wish {
 
 export type Unsent = Wish &
   (
-    | { readonly kind: "start"; readonly content: string }
-    | { readonly kind: "ask"; readonly content: string; readonly parent: string | null }
-    | { readonly kind: "again"; readonly answer: string; readonly question: string | null }
+    | { readonly kind: "start"; readonly content: string; readonly assistant?: string; readonly models?: readonly string[] }
+    | { readonly kind: "ask"; readonly content: string; readonly parent: string | null; readonly models?: readonly string[] }
+    | { readonly kind: "again"; readonly answer: string; readonly question: string | null; readonly beside?: boolean }
   );
 
 /** A message as it is shown: the server's, or one that is `sending` or stayed `unsent`. */
@@ -58,24 +58,37 @@ function parse(raw: string | null): Unsent | null {
   }
 }
 
-/** The id of the answer that an unsent wish waits for. */
-export function answerIdOf({ key }: Unsent): string {
-  return `${key}-answer`;
+/** The ids of the answers that an unsent wish waits for: one, or one of each model that is compared. */
+export function answerIdsOf(unsent: Unsent): readonly string[] {
+  return modelsOf(unsent).map((_, place) => (place === 0 ? `${unsent.key}-answer` : `${unsent.key}-answer-${place}`));
+}
+
+/** The end of the branch that an unsent wish shows: its answer, or the question whose answers stand side by side. */
+export function endOf(unsent: Unsent): string {
+  if (unsent.kind === "again" && unsent.beside === true && unsent.question !== null) return unsent.question;
+  return modelsOf(unsent).length > 1 ? unsent.key : `${unsent.key}-answer`;
+}
+
+function modelsOf(unsent: Unsent): readonly (string | null)[] {
+  return unsent.kind === "again" ? [unsent.model] : (unsent.models ?? [unsent.model]);
 }
 
 /** The messages that an unsent wish shows in its conversation. */
 export function messagesOf(unsent: Unsent, failure: ApiError | undefined): ShownMessage[] {
-  const answer: ShownMessage = {
-    ...blank(unsent.at),
-    id: answerIdOf(unsent),
-    parent: unsent.kind === "again" ? unsent.question : unsent.key,
-    role: "assistant",
-    model: unsent.model ?? "",
-    ...(failure === undefined ? { state: "sending" } : { state: "unsent", failure }),
-  };
-  if (unsent.kind === "again") return [answer];
+  const models = modelsOf(unsent);
+  const answers = answerIdsOf(unsent).map(
+    (id, place): ShownMessage => ({
+      ...blank(unsent.at),
+      id,
+      parent: unsent.kind === "again" ? unsent.question : unsent.key,
+      role: "assistant",
+      model: models[place] ?? "",
+      ...(failure === undefined ? { state: "sending" } : { state: "unsent", failure }),
+    }),
+  );
+  if (unsent.kind === "again") return answers;
   const parent = unsent.kind === "ask" ? unsent.parent : null;
-  return [{ ...blank(unsent.at), id: unsent.key, parent, role: "user", content: unsent.content }, answer];
+  return [{ ...blank(unsent.at), id: unsent.key, parent, role: "user", content: unsent.content }, ...answers];
 }
 
 /** A conversation that the server does not know yet. */
@@ -89,8 +102,9 @@ export function conversationOf(unsent: Unsent & { kind: "start" }): Conversation
     params: {},
     pinned: false,
     archived: false,
+    assistant: unsent.assistant ?? null,
     folder: null,
-    current: answerIdOf(unsent),
+    current: endOf(unsent),
     created_at: unsent.at,
     updated_at: unsent.at,
   };

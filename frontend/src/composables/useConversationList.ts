@@ -2,16 +2,17 @@ import { refDebounced } from "@vueuse/core";
 import { defineStore } from "pinia";
 import { computed, ref, shallowReactive, shallowRef, watch } from "vue";
 
-import { listConversations } from "@/api/conversations";
-import { ApiError } from "@/api/http";
+import { NO_FOLDER } from "@/api/folders";
 import type { Conversation } from "@/api/types";
-import { compareConversations, groupConversations } from "@/composables/conversationGroups";
+import { groupConversations } from "@/composables/conversationGroups";
+import { useConversationPages } from "@/composables/useConversationPages";
 import { useConversations } from "@/composables/useConversations";
+import { useFolders } from "@/composables/useFolders";
 import { useSession } from "@/composables/useSession";
+import { UNDO_MS } from "@/composables/undo";
 import { whenBack } from "@/composables/whenBack";
 
 const TYPING_MS = 250;
-export const UNDO_MS = 10_000;
 
 /** A conversation that was deleted and can still be brought back. */
 interface Removed {
@@ -22,16 +23,14 @@ interface Removed {
 /** The list of conversations: what of them is looked at, page by page, and what was just deleted. */
 export const useConversationList = defineStore("conversationList", () => {
   const conversations = useConversations();
+  const folders = useFolders();
   const session = useSession();
 
   const search = ref("");
   const archived = ref(false);
-  /** What the server found for the search. */
-  const found = shallowRef<ReadonlySet<string>>(new Set());
-  const next = shallowRef<string | null>(null);
-  const state = ref<"loading" | "ready" | "failed">("loading");
-  const error = shallowRef<ApiError | null>(null);
   const removed = shallowReactive(new Map<string, Removed>());
+  /** What was known to be in the folders that were deleted here. */
+  const emptied = new Map<string, readonly string[]>();
   /** Set again with each reading: "today" is another day after midnight. */
   const now = shallowRef(new Date());
 
@@ -39,57 +38,55 @@ export const useConversationList = defineStore("conversationList", () => {
     computed(() => search.value.trim()),
     TYPING_MS,
   );
+  /** Folders are places in the whole list; a search and the archive look into all of them. */
+  const shelved = computed(() => wanted.value === "" && !archived.value);
+  const pages = useConversationPages(
+    () => ({ archived: archived.value, ...(shelved.value ? { folder: NO_FOLDER } : {}), ...(wanted.value === "" ? {} : { search: wanted.value }) }),
+    () => (wanted.value === "" ? listed : null),
+  );
+
+  function listed(row: Conversation): boolean {
+    return row.archived === archived.value && (!shelved.value || folders.folderOf(row) === null);
+  }
+
   const groups = computed(() => {
-    const rows = [...conversations.rows.values()].filter((each) => each.archived === archived.value);
-    const listed = wanted.value === "" ? rows : rows.filter((each) => found.value.has(each.id));
-    return groupConversations(listed, now.value);
+    const rows = [...conversations.rows.values()].filter(listed);
+    return groupConversations(wanted.value === "" ? rows : rows.filter((each) => pages.found.value.has(each.id)), now.value);
   });
-  const hasMore = computed(() => next.value !== null);
 
-  let asked = 0;
-
-  async function read(cursor: string | null): Promise<void> {
-    asked += 1;
-    const mine = asked;
-    const looking = wanted.value;
-    state.value = "loading";
-    try {
-      const page = await listConversations({
-        archived: archived.value,
-        ...(looking === "" ? {} : { search: looking }),
-        ...(cursor === null ? {} : { cursor }),
-      });
-      if (mine !== asked) return;
-      if (cursor === null && looking === "") dropGone(page.results, page.next === null);
-      for (const each of page.results) conversations.put(each);
-      found.value = new Set([...(cursor === null ? [] : found.value), ...page.results.map((each) => each.id)]);
-      next.value = page.next;
-      error.value = null;
-      state.value = "ready";
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-      if (mine !== asked) return;
-      error.value = reason;
-      state.value = "failed";
-    }
-  }
-
-  /** Another device may have deleted some; those that are open here tell it themselves. */
-  function dropGone(first: readonly Conversation[], all: boolean): void {
-    const end = first.at(-1);
-    const still = new Set(first.map((each) => each.id));
-    for (const row of conversations.rows.values()) {
-      const expected = all || (end !== undefined && compareConversations(row, end) < 0);
-      if (row.archived === archived.value && expected && !still.has(row.id)) conversations.forget(row.id);
-    }
-  }
-
-  const more = (): Promise<void> => read(next.value);
-
-  async function load(): Promise<void> {
+  async function loadPages(): Promise<void> {
     if (session.user === null) return;
     now.value = new Date();
-    await read(null);
+    await pages.load();
+  }
+
+  async function load(): Promise<void> {
+    if (session.user !== null) await Promise.all([folders.load(), loadPages()]);
+  }
+
+  /** File it, or take it out of its folder with null. */
+  async function move(id: string, folder: string | null): Promise<void> {
+    if (conversations.rows.get(id)?.folder !== folder) await conversations.change(id, { folder });
+  }
+
+  /** What was in the folder is in none, and comes into view. */
+  async function removeFolder(id: string): Promise<void> {
+    const rows = [...conversations.rows.values()].filter((each) => each.folder === id);
+    if (!(await folders.remove(id))) return;
+    emptied.set(
+      id,
+      rows.map((each) => each.id),
+    );
+    await pages.load();
+  }
+
+  async function undoFolder(id: string): Promise<void> {
+    await folders.undo(id);
+    for (const each of emptied.get(id) ?? []) {
+      const row = conversations.rows.get(each);
+      if (row !== undefined) conversations.put({ ...row, folder: id });
+    }
+    await pages.load();
   }
 
   async function remove(id: string): Promise<void> {
@@ -107,7 +104,7 @@ export const useConversationList = defineStore("conversationList", () => {
   }
 
   watch([wanted, archived], () => {
-    void load();
+    void loadPages();
   });
   whenBack(() => void load());
   watch(
@@ -119,5 +116,6 @@ export const useConversationList = defineStore("conversationList", () => {
     },
   );
 
-  return { search, archived, groups, state, error, hasMore, removed, load, more, remove, undo };
+  const { state, error, hasMore, more } = pages;
+  return { search, archived, shelved, groups, state, error, hasMore, removed, load, more, move, remove, undo, removeFolder, undoFolder };
 });

@@ -8,7 +8,7 @@ import type { Conversation, ConversationDetail, Message } from "@/api/types";
 import { jobOf, mergeMessages, settled } from "@/composables/answers";
 import { importStored } from "@/composables/importStored";
 import { newestEndBelow, pathTo } from "@/composables/messageTree";
-import { answerIdOf, conversationOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
+import { answerIdsOf, conversationOf, endOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
 import { isEnded } from "@/composables/snapshot";
 import { useJobs } from "@/composables/useJobs";
 import { useOutbox } from "@/composables/useOutbox";
@@ -17,6 +17,16 @@ import { useTurns } from "@/composables/useTurns";
 import { whenBack } from "@/composables/whenBack";
 
 const TITLE_DELAYS_MS = [1500, 4000, 10_000, 30_000];
+
+/** Where and of whom something is asked. */
+export interface Question {
+  conversation?: string | undefined;
+  model: string | null;
+  /** Who a new conversation begins with. */
+  assistant?: string | undefined;
+  /** Each of them answers, instead of `model`. */
+  models?: readonly string[] | undefined;
+}
 
 /** A conversation as it is shown. */
 export interface Thread {
@@ -182,17 +192,18 @@ export const useConversations = defineStore("conversations", () => {
   // --- asking
 
   /** Ask in a conversation (a new one without an id) and give its id back; the question shows at once. */
-  function send(content: string, { conversation, model }: { conversation?: string | undefined; model: string | null }): string {
-    if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model);
+  function send(content: string, { conversation, model, assistant, models }: Question): string {
+    const several = models === undefined ? {} : { models };
+    if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model, several);
     const key = newId();
-    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content };
+    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content, ...several, ...(assistant === undefined ? {} : { assistant }) };
     rows.set(key, conversationOf(unsent));
     submit(unsent);
     return key;
   }
 
-  function ask(id: string, parent: string | null, content: string, model: string | null): string {
-    submit({ kind: "ask", key: newId(), conversation: id, model, at: new Date().toISOString(), content, parent });
+  function ask(id: string, parent: string | null, content: string, model: string | null, several: { models?: readonly string[] } = {}): string {
+    submit({ kind: "ask", key: newId(), conversation: id, model, at: new Date().toISOString(), content, parent, ...several });
     return id;
   }
 
@@ -202,16 +213,16 @@ export const useConversations = defineStore("conversations", () => {
     if (parent !== undefined) ask(id, parent, content, model);
   }
 
-  /** Have a question answered once more: a branch beside this answer. */
-  function again(id: string, answer: string, model: string | null): void {
+  /** Have a question answered once more: a branch beside this answer, shown alone or `beside` the others. */
+  function again(id: string, answer: string, model: string | null, { beside = false } = {}): void {
     const question = trees.get(id)?.find((each) => each.id === answer)?.parent;
     if (question === undefined) return;
-    submit({ kind: "again", key: newId(), conversation: id, model, at: new Date().toISOString(), answer, question });
+    submit({ kind: "again", key: newId(), conversation: id, model, at: new Date().toISOString(), answer, question, beside });
   }
 
   function submit(unsent: Unsent): void {
     outbox.add(unsent);
-    unsentEnds.set(unsent.conversation, answerIdOf(unsent));
+    unsentEnds.set(unsent.conversation, endOf(unsent));
     void deliver(unsent);
   }
 
@@ -225,7 +236,7 @@ export const useConversations = defineStore("conversations", () => {
     const { conversation, messages } = added;
     // All of this in one go: what was unsent and what the server made of it are never shown both, nor neither.
     outbox.drop(unsent);
-    if (unsentEnds.get(unsent.conversation) === answerIdOf(unsent)) unsentEnds.delete(unsent.conversation);
+    if (unsentEnds.get(unsent.conversation) === endOf(unsent)) unsentEnds.delete(unsent.conversation);
     if (unsent.kind === "start") {
       rows.delete(unsent.conversation);
       moved.set(unsent.conversation, conversation.id);
@@ -245,7 +256,7 @@ export const useConversations = defineStore("conversations", () => {
   }
 
   function unsentOf(answer: string): Unsent | undefined {
-    return [...outbox.entries.values()].find((each) => answerIdOf(each) === answer);
+    return [...outbox.entries.values()].find((each) => answerIdsOf(each).includes(answer));
   }
 
   /** Send again what stayed unsent; `answer` is the one that it waits for. */
@@ -390,7 +401,7 @@ export const useConversations = defineStore("conversations", () => {
       if (user === undefined) return;
       for (const unsent of outbox.entries.values()) {
         if (unsent.kind === "start") rows.set(unsent.key, conversationOf(unsent));
-        unsentEnds.set(unsent.conversation, answerIdOf(unsent));
+        unsentEnds.set(unsent.conversation, endOf(unsent));
       }
       takeUp();
       void importStored(user, putDetail);

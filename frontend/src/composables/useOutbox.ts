@@ -60,13 +60,15 @@ export const useOutbox = defineStore("outbox", () => {
 
 async function post(unsent: Unsent): Promise<Added> {
   const { key, conversation } = unsent;
-  const common = { key, ...(unsent.model === null ? {} : { model: unsent.model }) };
+  const models = unsent.kind === "again" ? undefined : unsent.models;
+  const one = unsent.model === null ? {} : { model: unsent.model };
+  const common = { key, ...(models === undefined ? one : { models }) };
   switch (unsent.kind) {
     case "start":
-      return startConversation({ ...common, content: unsent.content });
+      return startConversation({ ...common, content: unsent.content, ...(unsent.assistant === undefined ? {} : { assistant: unsent.assistant }) });
     case "ask":
       return askIn(conversation, { ...common, content: unsent.content, parent: unsent.parent });
     case "again":
-      return askAgain(conversation, unsent.answer, common);
+      return askAgain(conversation, unsent.answer, { ...common, ...(unsent.beside === true ? { side_by_side: true } : {}) });
   }
 }

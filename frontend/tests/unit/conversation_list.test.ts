@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Conversation } from "@/api/types";
 import { groupConversations } from "@/composables/conversationGroups";
-import { UNDO_MS, useConversationList } from "@/composables/useConversationList";
+import { UNDO_MS } from "@/composables/undo";
+import { useConversationList } from "@/composables/useConversationList";
 import { useConversations } from "@/composables/useConversations";
 import { begin, end, settle, type FakeServer } from "./fake_studio";
 

@@ -4,7 +4,7 @@ import { createPinia, setActivePinia } from "pinia";
 import { vi } from "vitest";
 import { nextTick } from "vue";
 
-import type { ChatJob, Conversation, Message } from "@/api/types";
+import type { Assistant, ChatJob, Conversation, Folder, Message } from "@/api/types";
 import { blank } from "@/composables/outbox";
 import { useJobs } from "@/composables/useJobs";
 import { useSession } from "@/composables/useSession";
@@ -22,6 +22,9 @@ const AWAY: Answer = [503, { error: { code: "unavailable", message: "Redis does 
 export class FakeServer {
   jobs = new Map<string, ChatJob>();
   conversations = new Map<string, Stored>();
+  folders: Folder[] = [];
+  assistants: Assistant[] = [];
+  private readonly gone: (Folder | Assistant)[] = [];
   /** What a key has made. */
   keys = new Map<string, unknown>();
   /** "METHOD path" of all that was asked. */
@@ -63,15 +66,59 @@ export class FakeServer {
     if (kind === "session") return [200, { user: { id: "u", email: "a@b", name: "A", is_staff: false }, workspace: { id: "w", name: "W", role: "owner" } }];
     if (kind === "jobs") return this.job(method, id, action, body);
     if (method !== "GET" && this.refuses) return AWAY;
+    if (kind === "folders") return this.kept(this.folders, method, id, action, { conversations: 0, ...body });
+    if (kind === "assistants" && id === "import") return this.modelfile(action, body);
+    if (kind === "assistants") return this.kept(this.assistants, method, id, action, body);
     if (id === "") return method === "POST" ? this.start(body) : [200, { results: this.listed(query), next: null }];
     if (id === "import") return [201, this.imported(body)];
     const found = this.conversations.get(id);
     if (found === undefined || (found.deleted === true && action !== "restore")) return NOT_FOUND;
     if (action === "restore") return [200, this.restored(found)];
     if (action !== "messages") return this.whole(method, found, body);
-    if (verb === "again") return [201, this.added(found, [this.reply(this.parentOf(found, message))])];
+    if (verb === "again") return [201, this.again(found, message, body)];
     if (method === "PATCH") return [200, Object.assign(this.messageOf(found, message), body)];
-    return [201, this.added(found, this.exchange(body))];
+    return [201, this.asks(found, body)];
+  }
+
+  /** Several models: the conversation's end is the question until an answer is kept. */
+  private asks(found: Stored, body: Body): { conversation: Conversation; messages: Message[] } {
+    const messages = this.exchange(body);
+    const answer = this.added(found, messages);
+    if (messages.length < 3) return answer;
+    found.current = messages[0]?.id ?? null;
+    return { ...answer, conversation: structuredClone(rowOf(found)) };
+  }
+
+  private again(found: Stored, message: string, body: Body): { conversation: Conversation; messages: Message[] } {
+    const question = this.parentOf(found, message);
+    const answer = this.added(found, [this.reply(question)]);
+    if (body["side_by_side"] !== true) return answer;
+    found.current = question;
+    return { ...answer, conversation: structuredClone(rowOf(found)) };
+  }
+
+  /** Folders or assistants: what is deleted comes back by restore. */
+  private kept(all: (Folder | Assistant)[], method: string, id: string, action: string, body: Body): Answer {
+    if (id === "" && method === "GET") return [200, { results: all }];
+    if (id === "") return [201, all[all.push({ id: `kept-${all.length + this.gone.length + 1}`, ...body } as Folder | Assistant) - 1]];
+    const found = all.find((each) => each.id === id) ?? this.gone.find((each) => each.id === id);
+    if (found === undefined) return NOT_FOUND;
+    if (method === "PATCH") return [200, Object.assign(found, body)];
+    if (action === "restore") return [200, all[all.push(found) - 1]];
+    this.gone.push(...all.splice(all.indexOf(found), 1));
+    return [204, null];
+  }
+
+  /** Takes over SYSTEM and nothing else. */
+  private modelfile(action: string, body: Body): Answer {
+    const lines = String(body["modelfile"]).split("\n");
+    const system = lines.filter((line) => line.startsWith("SYSTEM ")).map((line) => line.slice(7))[0] ?? "";
+    const notes = lines.flatMap((line, index) => (line.startsWith("SYSTEM ") ? [] : [{ line: index + 1, message: `${line} is no instruction.` }]));
+    const taken = { model: "", system, params: {}, opening: [] };
+    if (action === "check") return [200, { ...taken, notes }];
+    const assistant = { id: `kept-${this.assistants.length + 1}`, name: String(body["name"]), description: "", ...taken };
+    this.assistants.push(assistant);
+    return [201, { assistant, notes }];
   }
 
   private job(method: string, id: string, action: string, body: Body): Answer {
@@ -94,12 +141,14 @@ export class FakeServer {
     const job = query.get("job");
     const found = [...this.conversations.values()].filter((each) => each.deleted !== true);
     if (job !== null) return found.filter((each) => each.messages.some((message) => message.job === job)).map(rowOf);
-    return found.filter((each) => each.archived === (query.get("archived") === "true") && each.title.includes(search)).map(rowOf);
+    const folder = query.get("folder");
+    const filed = found.filter((each) => folder === null || (this.folders.some(({ id }) => id === each.folder) ? each.folder : "none") === folder);
+    return filed.filter((each) => each.archived === (query.get("archived") === "true") && each.title.includes(search)).map(rowOf);
   }
 
   private start(body: Body): Answer {
-    const made = this.addConversation({ title: String(body["content"]) });
-    this.added(made, this.exchange(body));
+    const made = this.addConversation({ title: String(body["content"]), assistant: (body["assistant"] as string | undefined) ?? null });
+    this.asks(made, body);
     return [201, made];
   }
 
@@ -114,7 +163,8 @@ export class FakeServer {
 
   private exchange(body: Body): Message[] {
     const question = { ...this.blank(), parent: (body["parent"] as string | undefined) ?? null, content: String(body["content"]) };
-    return [question, this.reply(question.id, question.content)];
+    const models = (body["models"] as string[] | undefined) ?? [(body["model"] as string | undefined) ?? "demo"];
+    return [question, ...models.map((model) => ({ ...this.reply(question.id, question.content), model }))];
   }
 
   private reply(question: string | null, content = ""): Message {
@@ -152,7 +202,7 @@ export class FakeServer {
   addConversation(known: Partial<Stored>): Stored {
     const at = this.now();
     const row = { id: `conversation-${this.conversations.size + 1}`, title: "", titled: false, model: "demo", system: "", params: {}, pinned: false, archived: false };
-    const made: Stored = { ...row, folder: null, current: null, created_at: at, updated_at: at, messages: [], ...known };
+    const made: Stored = { ...row, assistant: null, folder: null, current: null, created_at: at, updated_at: at, messages: [], ...known };
     this.conversations.set(made.id, made);
     return made;
   }

@@ -10,6 +10,7 @@ export const common = {
     image: "Image",
     voice: "Voice",
     jobs: "Jobs",
+    assistants: "Assistants",
     me: "Me",
     signIn: "Sign in",
     welcome: "Welcome",

@@ -1,6 +1,9 @@
+import { assistants } from "@/i18n/en/assistants";
 import { chat } from "@/i18n/en/chat";
 import { common } from "@/i18n/en/common";
+import { compare } from "@/i18n/en/compare";
+import { folders } from "@/i18n/en/folders";
 import { image } from "@/i18n/en/image";
 import { voice } from "@/i18n/en/voice";
 
-export const en = { ...common, chat, image, voice };
+export const en = { ...common, assistants, chat, compare, folders, image, voice };

@@ -12,6 +12,7 @@ export const common: Messages<typeof english> = {
     image: "图像",
     voice: "语音",
     jobs: "任务",
+    assistants: "助手",
     me: "我",
     signIn: "登录",
     welcome: "欢迎",

@@ -1,7 +1,10 @@
 import type { Messages } from "@/i18n";
+import { assistants } from "@/i18n/zh/assistants";
 import { chat } from "@/i18n/zh/chat";
 import { common } from "@/i18n/zh/common";
+import { compare } from "@/i18n/zh/compare";
+import { folders } from "@/i18n/zh/folders";
 import { image } from "@/i18n/zh/image";
 import { voice } from "@/i18n/zh/voice";
 
-export const zh: Messages = { ...common, chat, image, voice };
+export const zh: Messages = { ...common, assistants, chat, compare, folders, image, voice };

@@ -1,0 +1,16 @@
+export const compare = {
+  choose: "Compare models …",
+  title: "Ask several models side by side",
+  lead: "Each of them answers your next questions. You keep the better answer, and the chat goes on from there.",
+  place: "Model {n}",
+  drop: "Leave out model {n}",
+  add: "Add a model",
+  one: "Ask one model again",
+  confirm: "Ask side by side",
+  keep: "Keep this answer",
+  answerOf: "The answer of {name}",
+  answers: "Answers",
+  hint: "Keep the answer from which the chat shall go on. The others stay as versions.",
+  later: "One at a time",
+  sideBySide: "Show the answers side by side",
+};

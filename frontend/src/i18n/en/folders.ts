@@ -1,0 +1,18 @@
+export const folders = {
+  title: "Folders",
+  create: "New folder",
+  name: "Folder name",
+  menu: "More for the folder {name}",
+  rename: "Rename the folder",
+  delete: "Delete the folder",
+  deleted: "The folder “{name}” is deleted. What was in it stays, in no folder. | The folder “{name}” is deleted. Its conversation stays, in no folder. | The folder “{name}” is deleted. Its {n} conversations stay, in no folder.",
+  count: "no conversation | {n} conversation | {n} conversations",
+  empty: "Nothing in it yet. Drag conversations here, or use their menu.",
+  in: "In the folder {name}",
+  move: "Move to a folder …",
+  moveTitle: "Where shall “{title}” be?",
+  none: "In no folder",
+  createAndMove: "Make and move",
+  moved: "“{title}” is now in the folder “{name}”.",
+  takenOut: "“{title}” is now in no folder.",
+};
