@@ -67,8 +67,12 @@ class Picture(models.Model):
             models.Index(
                 fields=["workspace", "owner", "-created_at"], condition=_SHOWN, name="picture_owner_newest"
             ),
-            # One board, newest first, and how many are on it.
-            models.Index(fields=["board", "-created_at"], condition=_SHOWN, name="picture_board_newest"),
+            # One board or those on none, newest first.
+            models.Index(
+                fields=["workspace", "owner", "board", "-created_at"],
+                condition=_SHOWN,
+                name="picture_board_newest",
+            ),
             # The favourites, newest first.
             models.Index(
                 fields=["workspace", "owner", "-created_at"],

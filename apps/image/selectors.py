@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, UUIDField
 
 from aigc.lib.errors import AppError, ErrorCode
 from apps.accounts.actors import Actor
@@ -46,6 +46,12 @@ def get_picture(actor: Actor, picture_id: str | uuid.UUID) -> Picture:
     if picture is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no picture {str(picture_id)[:50]}.")
     return picture
+
+
+def list_picture_ids(actor: Actor, limit: int, **wanted: Any) -> list[str]:
+    """The ids of the newest `limit` of a list."""
+    ids = list_pictures(actor, **wanted).order_by("-created_at").values_list("pk", flat=True)
+    return [str(found) for found in ids[:limit]]
 
 
 def count_pictures(actor: Actor, **wanted: Any) -> dict[str, Any]:
@@ -112,19 +118,22 @@ def view_whole_picture(picture: Picture) -> dict[str, Any]:
 
 def view_boards(actor: Actor) -> list[dict[str, Any]]:
     """The actor's boards by name, each with its number of pictures and its newest one."""
-    shown = Q(pictures__deleted_at__isnull=True)
-    newest = Picture.objects.filter(board=OuterRef("pk"), deleted_at__isnull=True).order_by("-created_at")
+    newest = own_pictures(actor).filter(board=OuterRef("pk")).order_by("-created_at").values("pk")
     boards = list_boards(actor).annotate(
-        count=Count("pictures", filter=shown), cover=Subquery(newest.values("pk")[:1])
+        count=Count("pictures", filter=Q(pictures__deleted_at__isnull=True)),
+        cover=Subquery(newest[:1], output_field=UUIDField()),
     )
-    return [view_board(board, count=board.count, cover=board.cover) for board in boards]
+    return [
+        {
+            "id": str(board.pk),
+            "name": board.name,
+            "count": board.count,
+            "cover": None if board.cover is None else f"/api/v1/pictures/{board.cover}/thumbnail",
+        }
+        for board in boards
+    ]
 
 
-def view_board(board: Board, *, count: int, cover: uuid.UUID | None) -> dict[str, Any]:
-    """A board; `cover` is the picture that stands for it."""
-    return {
-        "id": str(board.pk),
-        "name": board.name,
-        "count": count,
-        "cover": None if cover is None else f"/api/v1/pictures/{cover}/thumbnail",
-    }
+def view_board(actor: Actor, board_id: uuid.UUID) -> dict[str, Any]:
+    """One of them."""
+    return next(board for board in view_boards(actor) if board["id"] == str(board_id))

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
+from typing_extensions import override
+
+from apps.image.models import BOARD_NAME_MAX
 
 PROMPT_SEARCH_MAX = 200
+# Pictures that one request may change: all of a large gallery.
+MANY_MAX = 10_000
 
 
 def parsed(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
@@ -57,3 +62,79 @@ class PictureDetail(PictureOutput):
     )
     media_type = serializers.CharField()
     size = serializers.IntegerField(help_text="Bytes.")
+
+
+class PictureChanges(serializers.Serializer[Any]):
+    """What of a picture is changed."""
+
+    favourite = serializers.BooleanField(required=False)
+    board = serializers.UUIDField(required=False, allow_null=True, help_text="null: on no board.")
+
+    @override
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Something must be."""
+        if not {"favourite", "board"} & attrs.keys():
+            raise serializers.ValidationError("Say what to change: favourite or board.")
+        return attrs
+
+
+class ManyInput(serializers.Serializer[Any]):
+    """Pictures by their ids."""
+
+    pictures = serializers.ListField(
+        child=serializers.UUIDField(), allow_empty=False, max_length=MANY_MAX, help_text="Ids."
+    )
+
+
+class ManyChanges(PictureChanges, ManyInput):
+    """Pictures, and what of them is changed."""
+
+
+class ManyOutput(serializers.Serializer[Any]):
+    """How many it reached; what is deleted or somebody else's is passed over."""
+
+    changed = serializers.IntegerField()
+
+
+class IdsOutput(serializers.Serializer[Any]):
+    """Ids only, newest first."""
+
+    ids = serializers.ListField(child=serializers.UUIDField())
+
+
+class ModelCount(serializers.Serializer[Any]):
+    """A model and how many pictures it has made."""
+
+    model = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class CountsOutput(serializers.Serializer[Any]):
+    """How many pictures match the filter, and how many there are in each place."""
+
+    found = serializers.IntegerField()
+    all = serializers.IntegerField()
+    favourites = serializers.IntegerField()
+    unfiled = serializers.IntegerField(help_text="On no board.")
+    models = ModelCount(many=True)
+
+
+class BoardInput(serializers.Serializer[Any]):
+    """A board's name, once for each owner."""
+
+    name = serializers.CharField(max_length=BOARD_NAME_MAX)
+
+
+class BoardOutput(serializers.Serializer[Any]):
+    """A board."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+    cover = serializers.CharField(allow_null=True, help_text="The thumbnail's address of its newest picture.")
+
+
+class BoardListOutput(serializers.Serializer[Any]):
+    """All boards."""
+
+    results = BoardOutput(many=True)
