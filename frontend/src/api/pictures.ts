@@ -6,7 +6,7 @@ import type { ImageInput, Page } from "@/api/types";
 const PATH = "/api/v1/pictures";
 const BOARDS = "/api/v1/boards";
 /** Pictures of a page of the list: some screens of a grid. */
-const PAGE = "100";
+const PAGE = "200";
 
 /** A picture as the gallery shows it; its id is its artifact's. */
 export interface Picture {
