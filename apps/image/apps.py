@@ -13,7 +13,7 @@ class ImageConfig(AppConfig):
 
     @override
     def ready(self) -> None:
-        """Tell the jobs app what a image job takes."""
+        """Tell the jobs app what an image job takes."""
         from apps.image.job import KIND  # noqa: PLC0415  app modules load before models may be imported
 
         kinds.register(KIND)

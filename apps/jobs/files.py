@@ -6,6 +6,7 @@ import hashlib
 import io
 import mimetypes
 import uuid
+from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 from django.conf import settings
@@ -102,6 +103,18 @@ def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
     if default_storage.exists(name):
         return name
     return default_storage.save(name, ContentFile(data))
+
+
+def erase_stored(artifacts: Iterable[models.Artifact]) -> None:
+    """Delete what these artifacts, whose rows are gone, had in storage.
+
+    Equal content is stored once: a file stays as long as another artifact has it.
+    """
+    names = {artifact.sha256: artifact.file for artifact in artifacts}
+    for shared in models.Artifact.objects.filter(sha256__in=names).values_list("sha256", flat=True):
+        names.pop(shared, None)
+    for name in names.values():
+        default_storage.delete(name)
 
 
 class OpenFile(NamedTuple):

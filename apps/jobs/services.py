@@ -131,18 +131,41 @@ def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
 
 
 def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
-    """Delete finished jobs with their events; False, and nothing is deleted, while one of them still runs.
+    """Delete finished jobs with events and files; False, and nothing is deleted, while one of them still runs.
 
     For jobs that ended minutes ago: what is live now is left to those who read it.
     """
     jobs = Job.objects.filter(pk__in=list(job_ids))
     if jobs.filter(status__in=UNFINISHED).exists():
         return False
-    for job in jobs:
-        job_log().erase(str(job.pk))
-    job_log().trim_live()
+    artifacts = list(Artifact.objects.filter(job__in=jobs))
+    _forget([job.pk for job in jobs], artifacts)
     jobs.delete()
+    files.erase_stored(artifacts)
     return True
+
+
+def erase_artifacts(artifact_ids: Iterable[uuid.UUID]) -> None:
+    """Delete some files of finished jobs: no row, no result, no event and no storage has them afterwards."""
+    artifacts = list(Artifact.objects.filter(pk__in=list(artifact_ids)).select_related("job"))
+    gone = {artifact.pk for artifact in artifacts}
+    jobs = {artifact.job_id: artifact.job for artifact in artifacts}
+    for job in jobs.values():
+        made = (job.result or {}).get("artifacts", [])
+        left = [artifact for artifact in made if uuid.UUID(artifact["id"]) not in gone]
+        Job.objects.filter(pk=job.pk).update(result={**(job.result or {}), "artifacts": left})
+    _forget(jobs, artifacts)
+    Artifact.objects.filter(pk__in=gone).delete()
+    files.erase_stored(artifacts)
+
+
+def _forget(job_ids: Iterable[uuid.UUID], artifacts: Iterable[Artifact]) -> None:
+    """Leave Redis nothing of these finished jobs: readers get what their rows say from now on."""
+    for artifact in artifacts:
+        job_log().drop_bytes(str(artifact.job_id), [artifact.pk.hex])
+    for job_id in job_ids:
+        job_log().erase(str(job_id))
+    job_log().trim_live()
 
 
 def look(job_ids: Iterable[str]) -> None:

@@ -17,7 +17,14 @@ const routes: RouteRecordRaw[] = [
   { path: "/sign-in", name: "sign-in", component: () => import("@/pages/SignInPage.vue"), meta: { title: "signIn", open: true } },
   { path: "/welcome/:token?", name: "welcome", component: () => import("@/pages/WelcomePage.vue"), meta: { title: "welcome", open: true } },
   { path: "/chat/:id?", name: "chat", component: () => import("@/pages/ChatPage.vue"), meta: { title: "chat" } },
-  { path: "/image", name: "image", component: () => import("@/pages/ImagePage.vue"), meta: { title: "image" } },
+  {
+    // One parent, so that the rail shows where one is on both.
+    path: "/image",
+    children: [
+      { path: "", name: "image", component: () => import("@/pages/ImagePage.vue"), meta: { title: "image" } },
+      { path: "gallery", name: "gallery", component: () => import("@/pages/GalleryPage.vue"), meta: { title: "gallery" } },
+    ],
+  },
   { path: "/voice", name: "voice", component: () => import("@/pages/VoicePage.vue"), meta: { title: "voice" } },
   { path: "/jobs", name: "jobs", component: () => import("@/pages/JobsPage.vue"), meta: { title: "jobs" } },
   { path: "/assistants/:id?", name: "assistants", component: () => import("@/pages/AssistantsPage.vue"), meta: { title: "assistants" } },

@@ -8,6 +8,7 @@ export const common = {
   pages: {
     chat: "Chat",
     image: "Image",
+    gallery: "Gallery",
     voice: "Voice",
     jobs: "Jobs",
     assistants: "Assistants",

@@ -3,7 +3,8 @@ import { chat } from "@/i18n/en/chat";
 import { common } from "@/i18n/en/common";
 import { compare } from "@/i18n/en/compare";
 import { folders } from "@/i18n/en/folders";
+import { gallery } from "@/i18n/en/gallery";
 import { image } from "@/i18n/en/image";
 import { voice } from "@/i18n/en/voice";
 
-export const en = { ...common, assistants, chat, compare, folders, image, voice };
+export const en = { ...common, assistants, chat, compare, folders, gallery, image, voice };

@@ -10,6 +10,7 @@ export const common: Messages<typeof english> = {
   pages: {
     chat: "对话",
     image: "图像",
+    gallery: "图库",
     voice: "语音",
     jobs: "任务",
     assistants: "助手",

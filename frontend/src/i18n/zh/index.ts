@@ -4,7 +4,8 @@ import { chat } from "@/i18n/zh/chat";
 import { common } from "@/i18n/zh/common";
 import { compare } from "@/i18n/zh/compare";
 import { folders } from "@/i18n/zh/folders";
+import { gallery } from "@/i18n/zh/gallery";
 import { image } from "@/i18n/zh/image";
 import { voice } from "@/i18n/zh/voice";
 
-export const zh: Messages = { ...common, assistants, chat, compare, folders, image, voice };
+export const zh: Messages = { ...common, assistants, chat, compare, folders, gallery, image, voice };
