@@ -73,15 +73,16 @@ function paintStroke(context: CanvasRenderingContext2D, stroke: MaskStep & { kin
   const { width, height } = context.canvas;
   const [first, ...rest] = stroke.points.map(({ x, y }) => [x * width, y * height] as const);
   if (first === undefined) return;
+  const brush = stroke.size * Math.max(width, height);
   context.globalCompositeOperation = stroke.erase ? "destination-out" : "source-over";
-  context.strokeStyle = ink;
-  context.lineWidth = stroke.size * Math.max(width, height);
-  context.lineCap = "round";
-  context.lineJoin = "round";
+  Object.assign(context, { fillStyle: ink, strokeStyle: ink, lineWidth: brush, lineCap: "round", lineJoin: "round" });
+  // A line of one point would not be seen.
+  context.beginPath();
+  context.arc(...first, brush / 2, 0, 2 * Math.PI);
+  context.fill();
   context.beginPath();
   context.moveTo(...first);
-  // A line to where it began is a dot.
-  for (const [x, y] of rest.length === 0 ? [first] : rest) context.lineTo(x, y);
+  for (const place of rest) context.lineTo(...place);
   context.stroke();
 }
 

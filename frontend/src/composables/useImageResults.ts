@@ -20,8 +20,8 @@ export const isPicture = (result: ImageResult | null): result is Picture => resu
 export interface UseImageResults {
   results: ComputedRef<ImageResult[]>;
   selected: ComputedRef<ImageResult | null>;
-  /** All results of the job that is looked at, first picture first. */
-  batch: ComputedRef<ImageResult[]>;
+  /** The pictures of the job that is looked at. */
+  batch: ComputedRef<Picture[]>;
   select: (key: string) => void;
   /** Show what this job makes. */
   selectJob: (jobId: string) => void;
@@ -40,7 +40,7 @@ export function useImageResults(views: MaybeRefOrGetter<readonly JobView[]>): Us
     // The picture in the making that was looked at is finished now: its job's first picture takes its place.
     return exact ?? results.value.find((each) => each.view.id === want.job) ?? results.value[0] ?? null;
   });
-  const batch = computed(() => results.value.filter((each) => each.view.id === selected.value?.view.id));
+  const batch = computed(() => results.value.filter(isPicture).filter((each) => each.view.id === selected.value?.view.id));
 
   // What is shown stays shown when something newer arrives.
   watch(

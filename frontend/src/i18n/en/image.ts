@@ -66,6 +66,8 @@ export const image = {
   compareValue: "{share} % start image",
   compareBefore: "Start image",
   compareAfter: "Result",
+  batch: "Picture",
+  batchPlace: "{n} of {count}",
   facts: "How it was made",
   stopped: "Stopped; finished images are kept.",
   more: "Older images",

@@ -68,6 +68,8 @@ export const image: Messages["image"] = {
   compareValue: "起始图占 {share}%",
   compareBefore: "起始图",
   compareAfter: "结果",
+  batch: "这一组",
+  batchPlace: "第 {n} 张，共 {count} 张",
   facts: "生成参数",
   stopped: "已停止，画完的图像已保留。",
   more: "更早的图像",
