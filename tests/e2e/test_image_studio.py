@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("playwright.sync_api")
 
 from PIL import Image, ImageChops, ImageDraw
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.pages import CHROMIUM, JOB_MS
 from tests.e2e.test_accessibility import faults
@@ -28,10 +28,10 @@ pytestmark = [
 # The demo model's own size: what is not painted anew comes back pixel by pixel.
 SIDE = 128
 GENERATE = re.compile("^Generate")
-SEND = """([type, name, data]) => {
+SEND = """([type, name, data, mediaType]) => {
     const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
     const files = new DataTransfer();
-    files.items.add(new File([bytes], name, {type: "image/png"}));
+    files.items.add(new File([bytes], name, {type: mediaType}));
     const about = type === "paste" ? {clipboardData: files} : {dataTransfer: files};
     const event = type === "paste" ? new ClipboardEvent(type, {...about, bubbles: true, cancelable: true})
         : new DragEvent(type, {...about, bubbles: true, cancelable: true});
@@ -58,12 +58,12 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def send(page: Page, how: str, name: str, data: bytes) -> None:
+def send(page: Page, how: str, name: str, data: bytes, media_type: str = "image/png") -> None:
     """Drop or paste a file on the page."""
-    page.evaluate(SEND, [how, name, base64.b64encode(data).decode()])
+    page.evaluate(SEND, [how, name, base64.b64encode(data).decode(), media_type])
 
 
-def studio(page: Page) -> Page:
+def opened_studio(page: Page) -> Page:
     page.goto("/image")
     expect(page.get_by_role("button", name=GENERATE)).to_be_enabled()
     return page
@@ -149,7 +149,7 @@ def white_share(mask: Image.Image) -> float:
 
 
 def test_only_what_was_brushed_is_painted_anew(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     choose_start(page, "Inpaint")
     expect(page.get_by_role("button", name=GENERATE)).to_be_disabled()
     expect(page.get_by_text("Paint over what should change").last).to_be_visible()
@@ -170,7 +170,7 @@ def test_only_what_was_brushed_is_painted_anew(signed_in: Page) -> None:
 
 
 def test_a_mask_is_made_without_drawing(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     choose_start(page, "Inpaint")
     button = page.get_by_role("button", name=GENERATE)
     page.get_by_role("button", name="Choose the whole picture").press("Enter")
@@ -198,8 +198,50 @@ def test_a_mask_is_made_without_drawing(signed_in: Page) -> None:
     assert 0.4 < white_share(mask) < 0.495
 
 
+def test_on_a_phone_a_finger_paints(browser: Browser, studio: str, studio_admin: tuple[str, str]) -> None:
+    context = browser.new_context(
+        base_url=studio,
+        locale="zh-CN",
+        color_scheme="dark",
+        has_touch=True,
+        viewport={"width": 390, "height": 844},
+    )
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    page.goto("/sign-in?next=/image")
+    for place, text in enumerate(studio_admin):
+        page.locator("form input").nth(place).fill(text)
+    page.locator("form button[type=submit]").click()
+    page.wait_for_url("**/image")
+    page.get_by_role("button", name="设置").click()
+    page.get_by_role("button", name="局部重绘").click()
+    page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(
+        {"name": "mine.png", "mimeType": "image/png", "buffer": png(drawing())}
+    )
+    expect(canvas(page)).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("button", name="生成")).to_be_disabled()
+    box = canvas(page).bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    assert faults(page) == []
+    job = ended(page, submit(page, page.get_by_role("button", name="生成"))["id"])
+    mask = upload_of(page, job["input"]["mask"]).convert("L")
+    places = [mask.getpixel((mask.width * x // 4, mask.height * y // 4)) for x, y in ((1, 1), (3, 1), (1, 3))]
+    assert places == [255, 0, 0]
+    expect(page.locator("figure .picture img:not(.preview)")).to_be_visible()
+    assert faults(page) == []
+    context.close()
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(signed_in: Page) -> None:
+    page = opened_studio(signed_in)
+    send(page, "drop", "notes.txt", b"words", "text/plain")
+    expect(page.get_by_role("status").filter(has_text="notes.txt is no picture")).to_be_visible()
+
+
 def test_an_erased_mask_is_told_before_it_is_sent(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     choose_start(page, "Inpaint")
     brush(page, (0.5, 0.5), (0.52, 0.5))
     page.keyboard.press("e")
@@ -212,7 +254,7 @@ def test_an_erased_mask_is_told_before_it_is_sent(signed_in: Page) -> None:
 
 
 def test_start_image_and_mask_survive_every_other_change_and_a_reload(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     choose_start(page, "Inpaint")
     brush(page, (0.2, 0.2), (0.8, 0.8))
     page.get_by_label("Prompt for the painted part").fill("a yellow circle")
@@ -237,7 +279,7 @@ def test_start_image_and_mask_survive_every_other_change_and_a_reload(signed_in:
 
 
 def test_use_these_brings_image_and_mask_back(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     choose_start(page, "Inpaint")
     brush(page, (0.3, 0.3), (0.3, 0.7))
     first = generate(page)["input"]
@@ -256,7 +298,7 @@ def test_use_these_brings_image_and_mask_back(signed_in: Page) -> None:
 
 
 def test_a_dropped_picture_of_ours_gives_all_its_parameters_back(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     prompt(page).fill("三个红色的圆, on blue")
     page.get_by_label("Avoid").fill("text, watermark")
     page.get_by_role("button", name="3:2").click()
@@ -286,7 +328,7 @@ def test_a_dropped_picture_of_ours_gives_all_its_parameters_back(signed_in: Page
 
 
 def test_a_picture_without_parameters_is_the_start_image_at_once(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     send(page, "paste", "holiday.png", png(drawing()))
     expect(page.get_by_alt_text("Start image: holiday.png")).to_be_visible()
     expect(page.get_by_role("button", name="Image", exact=True)).to_have_attribute("aria-pressed", "true")
@@ -305,7 +347,7 @@ def test_a_picture_without_parameters_is_the_start_image_at_once(signed_in: Page
 
 
 def test_variations_have_new_seeds_or_begin_from_the_picture(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     first = generate(page)["input"]
     asked = []
     for choice in ("2 with new seeds", "1 similar to this one"):
@@ -323,7 +365,7 @@ def test_variations_have_new_seeds_or_begin_from_the_picture(signed_in: Page) ->
 
 
 def test_a_result_becomes_the_start_image(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     first = generate(page)
     page.get_by_role("button", name="Use as start").click()
     expect(page.get_by_role("button", name="Remove the start image")).to_be_visible()
@@ -333,7 +375,7 @@ def test_a_result_becomes_the_start_image(signed_in: Page) -> None:
 
 
 def test_a_style_adds_its_words_and_shows_them(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     prompt(page).fill("a house.")
     page.get_by_role("button", name="Ink", exact=True).click()
     expect(page.get_by_text("Adds to the prompt: Chinese ink wash painting")).to_be_visible()
@@ -343,7 +385,7 @@ def test_a_style_adds_its_words_and_shows_them(signed_in: Page) -> None:
 
 
 def test_of_two_jobs_at_once_one_is_stopped_and_the_other_ends(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     slide(page, "Steps", 100)
     page.get_by_role("button", name="8", exact=True).click()
     jobs = []
@@ -363,7 +405,7 @@ def test_of_two_jobs_at_once_one_is_stopped_and_the_other_ends(signed_in: Page) 
 
 
 def test_what_is_looked_at_stays_when_something_newer_arrives(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     generate(page)
     shown = page.locator("figure .picture img:not(.preview)")
     address = shown.get_attribute("src")
@@ -384,7 +426,7 @@ def test_what_is_looked_at_stays_when_something_newer_arrives(signed_in: Page) -
 
 
 def test_the_viewer_is_driven_by_keys(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     page.get_by_role("button", name="2", exact=True).click()
     made = generate(page)["result"]["artifacts"]
     page.get_by_role("button", name=re.compile("^Show image 1: ")).click()
@@ -431,7 +473,7 @@ def test_the_address_fills_the_form_and_is_tidied(signed_in: Page) -> None:
 
 
 def test_a_picture_that_is_gone_is_told_and_nothing_is_lost(signed_in: Page) -> None:
-    page = studio(signed_in)
+    page = opened_studio(signed_in)
     prompt(page).fill("my own words")
     page.goto("/image?from=00000000-0000-0000-0000-000000000000")
     expect(page.get_by_role("status").filter(has_text="no longer in the gallery")).to_be_visible()

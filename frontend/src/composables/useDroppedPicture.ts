@@ -16,6 +16,11 @@ export interface PictureUses {
   parameters: (parameters: PictureParameters) => void;
 }
 
+export interface PictureReceiver extends PictureUses {
+  /** A file was dropped that is no picture. */
+  refuse: (name: string) => void;
+}
+
 export interface UseDroppedPicture {
   /** A picture that says how it was made: to begin from, or to take its parameters? */
   question: ComputedRef<(DroppedPicture & { url: string | undefined }) | null>;
@@ -37,15 +42,17 @@ export async function readParameters(file: Blob): Promise<PictureParameters | nu
 }
 
 /** Pictures that are dropped or pasted anywhere on the page; only one with parameters needs a question. */
-export function useDroppedPicture(uses: PictureUses): UseDroppedPicture {
+export function useDroppedPicture(uses: PictureReceiver): UseDroppedPicture {
   const dropped = shallowRef<DroppedPicture | null>(null);
   const url = useObjectUrl(() => dropped.value?.file);
   const dragging = ref(false);
 
-  async function receive(files: FileList | null | undefined, event: Event): Promise<void> {
+  async function receive(files: FileList): Promise<void> {
     const file = pictureIn(files);
-    if (file === null) return;
-    event.preventDefault();
+    if (file === null) {
+      if (files[0] !== undefined) uses.refuse(files[0].name);
+      return;
+    }
     const parameters = await readParameters(file);
     if (parameters === null) uses.start(file);
     else dropped.value = { file, parameters };
@@ -70,9 +77,16 @@ export function useDroppedPicture(uses: PictureUses): UseDroppedPicture {
   });
   useEventListener(document, "drop", (event) => {
     dragging.value = false;
-    void receive(event.dataTransfer?.files, event);
+    const files = event.dataTransfer?.files;
+    if (files === undefined || files.length === 0) return;
+    event.preventDefault();
+    void receive(files);
   });
-  useEventListener(document, "paste", (event) => void receive(event.clipboardData?.files, event));
+  useEventListener(document, "paste", ({ clipboardData, target }) => {
+    // A copied table is a text and a picture of it: in a text field the text is meant.
+    const textMeant = clipboardData?.types.includes("text/plain") === true && target instanceof Element && target.matches("input, textarea");
+    if (!textMeant && pictureIn(clipboardData?.files) !== null && clipboardData !== null) void receive(clipboardData.files);
+  });
 
   const question = computed(() => (dropped.value === null ? null : { ...dropped.value, url: url.value }));
   return { question, dragging, answer };

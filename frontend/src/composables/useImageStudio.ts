@@ -21,6 +21,7 @@ export type StudioNotice =
   | { readonly kind: "startNotInFile" }
   | { readonly kind: "unused"; readonly what: string }
   | { readonly kind: "noParameters"; readonly name: string }
+  | { readonly kind: "notPicture"; readonly name: string }
   | { readonly kind: "maskErased" };
 
 /** What is not there yet for a picture to be made. */
@@ -247,6 +248,9 @@ function missingFor(form: UseImageForm, start: UseStartImage, mask: UseMask, mod
   return mode === "inpaint" && mask.blank.value ? "mask" : null;
 }
 
-function nameOfPicture({ artifact }: Picture): string {
-  return `${artifact.id}.png`;
+const NAME_LENGTH = 40;
+
+function nameOfPicture({ job }: Picture): string {
+  const prompt = job.input.prompt.trim().replaceAll(/\s+/g, " ");
+  return prompt.length > NAME_LENGTH ? `${prompt.slice(0, NAME_LENGTH)}…` : prompt;
 }

@@ -73,7 +73,12 @@ export function useMaskCanvas(canvas: Ref<HTMLCanvasElement | null>, size: Maybe
 
   function onDown(event: PointerEvent): void {
     const element = canvas.value;
-    if (element === null || event.button !== 0 || !event.isPrimary) return;
+    if (element === null || event.button !== 0) return;
+    // A second finger means to move the picture.
+    if (!event.isPrimary) {
+      onCancel();
+      return;
+    }
     element.setPointerCapture(event.pointerId);
     // Nobody paints what cannot be seen.
     shown.value = true;

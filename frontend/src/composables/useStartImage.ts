@@ -79,7 +79,12 @@ export function useStartImage(): UseStartImage {
   const takeFrom = (address: string, name: string): Promise<boolean> => begin(name, () => askFile(address), (picture) => uploaded(picture, name));
   const takeUpload = (id: string, name: string): Promise<boolean> => begin(name, () => readUpload(id), () => Promise.resolve(id));
 
-  if (kept.value !== null) void takeUpload(kept.value.id, kept.value.name);
+  async function restore({ id, name }: { id: string; name: string }): Promise<void> {
+    // It may be another person's, who was signed in before: nobody asked for it now.
+    if (!(await takeUpload(id, name)) && error.value?.status === 404) error.value = null;
+  }
+
+  if (kept.value !== null) void restore(kept.value);
   return { image, url, error, take, takeFrom, takeUpload, remove };
 }
 

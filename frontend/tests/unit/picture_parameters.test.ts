@@ -34,7 +34,7 @@ const OTHERS = {
 };
 
 describe("a picture of this studio", () => {
-  it.each(["ourPng", "ourCommentJpeg", "ourAsciiJpeg", "ourDescribedJpeg", "ourXmpJpeg", "ourCommentWebp", "ourXmpWebp"] as const)("says everything in %s", async (name) => {
+  it.each(["ourPng", "ourCommentJpeg", "ourAsciiJpeg", "ourDescribedJpeg", "ourXmpJpeg", "ourCommentWebp", "ourXmpWebp", "galleryJpeg", "galleryWebp"] as const)("says everything in %s", async (name) => {
     expect(await read(name)).toEqual({ input: OURS, model: "demo-image", fromPicture: null, unused: [] });
   });
 

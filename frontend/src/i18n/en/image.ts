@@ -77,6 +77,7 @@ export const image = {
     startNotInFile: "This picture was made from another one, which its file does not hold. Choose that picture to begin from.",
     unused: "Filled in. The file also says what has no place here: {what}",
     noParameters: "{name} does not say how it was made. It can still be a start image.",
+    notPicture: "{name} is no picture. Drop a PNG, JPEG or WebP file.",
     maskErased: "The mask is empty. Paint over what should change, or choose the whole picture.",
   },
   drop: {

@@ -79,6 +79,7 @@ export const image: Messages["image"] = {
     startNotInFile: "这张图是从另一张图画出来的，文件里没有那张图。请选择起始图。",
     unused: "参数已填好。文件里还有这里用不上的内容：{what}",
     noParameters: "{name} 里没有生成参数，但可以作为起始图。",
+    notPicture: "{name} 不是图片。请拖入 PNG、JPEG 或 WebP 文件。",
     maskErased: "蒙版是空的。涂抹要改的地方，或者选中整张图。",
   },
   drop: {
