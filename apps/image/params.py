@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StrictStr, model_validator
+from pydantic import Field, StrictStr, ValidationInfo, field_validator
 from typing_extensions import override
 
 from apps.jobs.kinds import JobInput
@@ -31,13 +31,14 @@ class ImageInput(JobInput):
     mask: UUID | None = None
     strength: Annotated[float | None, Field(gt=0, le=1)] = None
 
-    @model_validator(mode="after")
-    def check_start(self) -> Self:
+    @field_validator("mask", "strength")
+    @classmethod
+    def check_start(cls, value: UUID | float | None, info: ValidationInfo) -> UUID | float | None:
         """A mask and a strength need a picture to start from."""
-        for name in ("mask", "strength"):
-            if getattr(self, name) is not None and self.image is None:
-                raise ValueError(f"{name} needs image: upload the picture to start from and name it")
-        return self
+        # An image that is wrong itself is not among the data: its own fault says so.
+        if value is not None and info.data.get("image", value) is None:
+            raise ValueError(f"{info.field_name} needs image: upload the picture to start from and name it")
+        return value
 
     @override
     def attachments(self) -> Mapping[str, str]:

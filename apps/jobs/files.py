@@ -125,6 +125,14 @@ class OpenFile(NamedTuple):
     media_type: str
 
 
+def open_upload(upload: models.Upload) -> OpenFile:
+    """A picture as its owner gave it. Raises AppError `not_found` when its file is gone."""
+    try:
+        return OpenFile(open_stored(upload.file), upload.size, upload.media_type)
+    except FileNotFoundError as error:
+        raise AppError(ErrorCode.NOT_FOUND, "The file of this upload is no longer there.") from error
+
+
 def open_artifact(job_id: uuid.UUID, artifact_id: uuid.UUID) -> OpenFile:
     """The artifact from wherever it is. Raises AppError `not_found` when it has expired or never was.
 

@@ -12,4 +12,5 @@ urlpatterns = [
     path("jobs/<str:job_id>/artifacts/<str:artifact_id>", views.artifact, name="job-artifact"),
     path("kinds", views.KindsView.as_view(), name="kinds"),
     path("uploads", views.UploadsView.as_view(), name="uploads"),
+    path("uploads/<str:upload_id>/file", views.upload_file, name="upload-file"),
 ]

@@ -142,6 +142,13 @@ class UploadsView(APIView):
 
 
 @csrf_exempt  # authenticate_request checks it for sessions
+def upload_file(request: HttpRequest, upload_id: str) -> HttpResponseBase:
+    """A picture that the user uploaded, to look at again or go on with."""
+    upload = selectors.get_upload_for(authenticate_request(request), upload_id)
+    return _private(file_response(request, *files.open_upload(upload)))
+
+
+@csrf_exempt
 async def job_events(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """The job's events as they happen, from `Last-Event-ID` or `?after=` on."""
     if request.method != "GET":
@@ -158,7 +165,11 @@ def _visible_job(request: HttpRequest, job_id: str) -> Job:
 def artifact(request: HttpRequest, job_id: str, artifact_id: str) -> HttpResponseBase:
     """A file that the job made: from storage, or from the worker's hands while it is on its way there."""
     job = selectors.get_job_for(authenticate_request(request), job_id)
-    response = file_response(request, *files.open_artifact(job.pk, selectors.parse_id(artifact_id)))
+    return _private(file_response(request, *files.open_artifact(job.pk, selectors.parse_id(artifact_id))))
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    """A file that never changes and is for one person's eyes."""
     response["Cache-Control"] = "private, max-age=86400"
     response["X-Content-Type-Options"] = "nosniff"
     return response

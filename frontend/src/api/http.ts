@@ -64,6 +64,20 @@ export async function ask<T>(path: string, { method = "GET", query = {}, json, f
   return body as T;
 }
 
+/** A file of the server. Throws ApiError. */
+export async function askFile(path: string): Promise<Blob> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin" });
+  } catch (reason) {
+    if (reason instanceof TypeError) throw new ApiError(reason.message, { status: 0, code: "offline" });
+    throw reason;
+  }
+  if (response.status === 401) signedOut();
+  if (!response.ok) throw errorOf(response, await readBody(response));
+  return response.blob();
+}
+
 function withQuery(path: string, query: Record<string, string | undefined>): string {
   const pairs = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`;

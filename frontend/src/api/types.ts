@@ -29,6 +29,8 @@ export interface ImageInput {
   scheduler?: string;
   /** Id of an upload to start from. */
   image?: string;
+  /** Id of an upload of the same shape: white is painted anew. */
+  mask?: string;
   strength?: number;
 }
 

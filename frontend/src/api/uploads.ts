@@ -1,8 +1,19 @@
-import { ask } from "@/api/http";
+import { ask, askFile } from "@/api/http";
 import type { Upload } from "@/api/types";
+
+const PATH = "/api/v1/uploads";
 
 export async function upload(file: File): Promise<Upload> {
   const form = new FormData();
   form.append("file", file);
-  return ask<Upload>("/api/v1/uploads", { method: "POST", form });
+  return ask<Upload>(PATH, { method: "POST", form });
+}
+
+/** Where one's own upload can be looked at. */
+export function uploadUrl(id: string): string {
+  return `${PATH}/${encodeURIComponent(id)}/file`;
+}
+
+export async function readUpload(id: string): Promise<Blob> {
+  return askFile(uploadUrl(id));
 }

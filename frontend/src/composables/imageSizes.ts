@@ -53,9 +53,19 @@ export function limitsOf(model: Model | null): ImageLimits {
   };
 }
 
-export function shapesFor(side: number): Shape[] {
+/** The name of a size that is none of the usual shapes, and its size again. */
+export const nameOf = ({ width, height }: Size): string => `${width}×${height}`;
+
+function sizeOfName(name: string): Size | null {
+  const [, width, height] = /^(\d+)×(\d+)$/.exec(name) ?? [];
+  return width === undefined || height === undefined ? null : { width: Number(width), height: Number(height) };
+}
+
+/** The shapes to choose from; with the name of another size, also that one. */
+export function shapesFor(side: number, chosen = MODELS_OWN): Shape[] {
   const scale = side / USUAL_SIDE;
   const fit = (pixels: number): number => Math.max(1, Math.round((pixels * scale) / SIDE_STEP)) * SIDE_STEP;
   const shapes = SHAPES.map(({ name, width, height }) => ({ name, size: { width: fit(width), height: fit(height) } }));
-  return [{ name: MODELS_OWN, size: null }, ...shapes];
+  const own = sizeOfName(chosen);
+  return [{ name: MODELS_OWN, size: null }, ...shapes, ...(own === null ? [] : [{ name: chosen, size: own }])];
 }

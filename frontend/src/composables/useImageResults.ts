@@ -1,4 +1,4 @@
-import { computed, ref, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue";
+import { computed, ref, toValue, watch, type ComputedRef, type MaybeRefOrGetter } from "vue";
 
 import type { Artifact, ImageJob } from "@/api/types";
 import { isEnded } from "@/composables/snapshot";
@@ -12,9 +12,16 @@ export interface ImageResult {
   readonly artifact: Artifact | null;
 }
 
+/** A result that is a picture. */
+export type Picture = ImageResult & { readonly artifact: Artifact };
+
+export const isPicture = (result: ImageResult | null): result is Picture => result !== null && result.artifact !== null;
+
 export interface UseImageResults {
   results: ComputedRef<ImageResult[]>;
   selected: ComputedRef<ImageResult | null>;
+  /** The pictures of the job that is looked at. */
+  batch: ComputedRef<Picture[]>;
   select: (key: string) => void;
   /** Show what this job makes. */
   selectJob: (jobId: string) => void;
@@ -33,6 +40,16 @@ export function useImageResults(views: MaybeRefOrGetter<readonly JobView[]>): Us
     // The picture in the making that was looked at is finished now: its job's first picture takes its place.
     return exact ?? results.value.find((each) => each.view.id === want.job) ?? results.value[0] ?? null;
   });
+  const batch = computed(() => results.value.filter(isPicture).filter((each) => each.view.id === selected.value?.view.id));
+
+  // What is shown stays shown when something newer arrives.
+  watch(
+    () => (picked.value === null ? selected.value : null),
+    (shown) => {
+      if (shown !== null) picked.value = { job: shown.view.id, key: shown.key };
+    },
+    { immediate: true },
+  );
 
   function select(key: string): void {
     const found = results.value.find((each) => each.key === key);
@@ -49,7 +66,7 @@ export function useImageResults(views: MaybeRefOrGetter<readonly JobView[]>): Us
     if (next !== undefined) select(next.key);
   }
 
-  return { results, selected, select, selectJob, step };
+  return { results, selected, batch, select, selectJob, step };
 }
 
 function resultsOf(view: JobView): ImageResult[] {

@@ -1,93 +1,88 @@
+import { useEventListener } from "@vueuse/core";
 import { computed, ref, type ComputedRef, type Ref } from "vue";
 
-const MOST = 16;
-const WHEEL = 1.0015;
-const STEP = 1.5;
-/** A press that moves less than this is a click. */
-const CLICK_PX = 4;
-
-export interface UsePanZoom {
-  /** 1 fits the picture into its place. */
-  scale: Ref<number>;
-  transform: ComputedRef<string>;
-  nearer: () => void;
-  farther: () => void;
-  reset: () => void;
-  onWheel: (event: WheelEvent) => void;
-  onPress: (event: PointerEvent) => void;
-  onMove: (event: PointerEvent) => void;
-  onRelease: (event: PointerEvent) => void;
+export interface Zoom {
+  readonly scale: number;
+  /** How far the middle is moved, in CSS pixels. */
+  readonly x: number;
+  readonly y: number;
 }
 
-/** Looking at a picture closely: the wheel and the keys zoom, a drag moves, a click goes near and back. */
-export function usePanZoom(): UsePanZoom {
-  const scale = ref(1);
-  const x = ref(0);
-  const y = ref(0);
-  let pressed: { x: number; y: number; moved: number } | null = null;
+export interface Place {
+  readonly x: number;
+  readonly y: number;
+}
 
-  const transform = computed(() => `translate(${x.value}px, ${y.value}px) scale(${scale.value})`);
+export const FIT: Zoom = { scale: 1, x: 0, y: 0 };
+const LARGEST = 16;
+const STEP = 1.4;
+const WHEEL_STEP = 1.15;
 
-  /** Zoom so that what is at this point, counted from the middle, stays there. */
-  function zoom(factor: number, atX = 0, atY = 0): void {
-    const wanted = Math.min(MOST, Math.max(1, scale.value * factor));
-    const real = wanted / scale.value;
-    x.value = wanted === 1 ? 0 : atX - (atX - x.value) * real;
-    y.value = wanted === 1 ? 0 : atY - (atY - y.value) * real;
-    scale.value = wanted;
-  }
+/** Larger or smaller by a factor, with what is at `at` (from the middle) staying there. */
+export function zoomedAt(zoom: Zoom, factor: number, at: Place): Zoom {
+  const scale = Math.min(LARGEST, Math.max(1, zoom.scale * factor));
+  if (scale === 1) return FIT;
+  const grown = scale / zoom.scale;
+  return { scale, x: at.x - (at.x - zoom.x) * grown, y: at.y - (at.y - zoom.y) * grown };
+}
 
-  function reset(): void {
-    scale.value = 1;
-    x.value = y.value = 0;
-  }
+export interface UsePanZoom {
+  zoom: Ref<Zoom>;
+  transform: ComputedRef<string>;
+  zoomBy: (steps: 1 | -1) => void;
+  fit: () => void;
+}
 
-  function fromMiddle(event: MouseEvent): [number, number] {
-    if (!(event.currentTarget instanceof HTMLElement)) return [0, 0];
-    const box = event.currentTarget.getBoundingClientRect();
-    return [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2];
-  }
+/** Zoom by wheel, double click and two fingers; move by dragging what is larger than its box. */
+export function usePanZoom(box: Ref<HTMLElement | null>): UsePanZoom {
+  const zoom = ref<Zoom>(FIT);
+  const pointers = new Map<number, Place>();
 
-  function onWheel(event: WheelEvent): void {
-    zoom(WHEEL ** -event.deltaY, ...fromMiddle(event));
-  }
-
-  function onPress(event: PointerEvent): void {
-    if (event.button !== 0) return;
-    pressed = { x: event.clientX, y: event.clientY, moved: 0 };
-    if (event.currentTarget instanceof HTMLElement) event.currentTarget.setPointerCapture(event.pointerId);
+  function fromMiddle({ clientX, clientY }: MouseEvent): Place {
+    const { left, top, width, height } = box.value?.getBoundingClientRect() ?? new DOMRect();
+    return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
   }
 
   function onMove(event: PointerEvent): void {
-    if (pressed === null) return;
-    const [dx, dy] = [event.clientX - pressed.x, event.clientY - pressed.y];
-    pressed = { x: event.clientX, y: event.clientY, moved: pressed.moved + Math.abs(dx) + Math.abs(dy) };
-    if (scale.value === 1) return;
-    x.value += dx;
-    y.value += dy;
+    const before = pointers.get(event.pointerId);
+    if (before === undefined) return;
+    const now = fromMiddle(event);
+    const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
+    pointers.set(event.pointerId, now);
+    if (other !== undefined) zoom.value = zoomedAt(zoom.value, distance(now, other) / Math.max(1, distance(before, other)), between(now, other));
+    else if (zoom.value.scale > 1) zoom.value = { ...zoom.value, x: zoom.value.x + now.x - before.x, y: zoom.value.y + now.y - before.y };
   }
 
-  function onRelease(event: PointerEvent): void {
-    const clicked = pressed !== null && pressed.moved < CLICK_PX;
-    pressed = null;
-    if (!clicked) return;
-    if (scale.value > 1) reset();
-    else zoom(2, ...fromMiddle(event));
-  }
+  useEventListener(box, "pointerdown", (event: PointerEvent) => {
+    box.value?.setPointerCapture(event.pointerId);
+    pointers.set(event.pointerId, fromMiddle(event));
+  });
+  useEventListener(box, "pointermove", onMove);
+  useEventListener(box, ["pointerup", "pointercancel"], (event: PointerEvent) => pointers.delete(event.pointerId));
+  useEventListener(box, "dblclick", (event: MouseEvent) => {
+    zoom.value = zoom.value.scale > 1 ? FIT : zoomedAt(FIT, STEP ** 3, fromMiddle(event));
+  });
+  useEventListener(
+    box,
+    "wheel",
+    (event: WheelEvent) => {
+      event.preventDefault();
+      zoom.value = zoomedAt(zoom.value, event.deltaY < 0 ? WHEEL_STEP : 1 / WHEEL_STEP, fromMiddle(event));
+    },
+    { passive: false },
+  );
 
   return {
-    scale,
-    transform,
-    nearer: () => {
-      zoom(STEP);
+    zoom,
+    transform: computed(() => `translate(${zoom.value.x}px, ${zoom.value.y}px) scale(${zoom.value.scale})`),
+    zoomBy: (steps) => {
+      zoom.value = zoomedAt(zoom.value, STEP ** steps, { x: 0, y: 0 });
     },
-    farther: () => {
-      zoom(1 / STEP);
+    fit: () => {
+      zoom.value = FIT;
     },
-    reset,
-    onWheel,
-    onPress,
-    onMove,
-    onRelease,
   };
 }
+
+const distance = (a: Place, b: Place): number => Math.hypot(a.x - b.x, a.y - b.y);
+const between = (a: Place, b: Place): Place => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });

@@ -284,7 +284,8 @@ def image_settings(page: Page, studio: MockStudio, look: Look) -> None:
     image_done(page, studio, look)
     if look.width < 760:
         page.locator(".phone-form button[type=button]").click()
-    page.locator("input[type=file]").set_input_files(
+    page.locator(".modes button").nth(1).click()
+    page.locator("input[type=file]").first.set_input_files(
         FilePayload(name="lake.png", mimeType="image/png", buffer=picture(64, 64, 10))
     )
     page.locator(".start img").wait_for()
