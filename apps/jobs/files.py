@@ -6,6 +6,7 @@ import hashlib
 import io
 import mimetypes
 import uuid
+from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 from django.conf import settings
@@ -102,6 +103,13 @@ def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
     if default_storage.exists(name):
         return name
     return default_storage.save(name, ContentFile(data))
+
+
+def erase_unused(names: Iterable[str]) -> None:
+    """Erase stored files that no artifact is any more: equal content is stored once, for all jobs that made it."""
+    unused = set(names) - set(models.Artifact.objects.filter(file__in=names).values_list("file", flat=True))
+    for name in unused:
+        default_storage.delete(name)
 
 
 class OpenFile(NamedTuple):

@@ -131,7 +131,7 @@ def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
 
 
 def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
-    """Delete finished jobs with their events; False, and nothing is deleted, while one of them still runs.
+    """Delete finished jobs with their events and files; False, and nothing is deleted, while one of them still runs.
 
     For jobs that ended minutes ago: what is live now is left to those who read it.
     """
@@ -141,7 +141,9 @@ def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
     for job in jobs:
         job_log().erase(str(job.pk))
     job_log().trim_live()
+    stored = list(Artifact.objects.filter(job__in=jobs).values_list("file", flat=True))
     jobs.delete()
+    transaction.on_commit(lambda: files.erase_unused(stored))
     return True
 
 
