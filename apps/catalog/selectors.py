@@ -57,9 +57,13 @@ class VoiceView(TypedDict):
 
 
 class SpokenView(TypedDict):
-    """How a voice model can speak, as a worker found it; no languages: the model does not say."""
+    """How a voice model can speak, as a worker found it when it loaded it; until then it is not `known`.
+
+    No languages of a known one: the model does not say.
+    """
 
     model: str
+    known: bool
     voices: list[VoiceView]
     languages: list[str]
 
@@ -179,7 +183,9 @@ def read_spoken(model_id: str) -> SpokenView | None:
     except redis.RedisError as error:
         log.warning("voices_unavailable", error=str(error))
         return None
-    return None if text is None else cast("SpokenView", {"model": model_id, **json.loads(cast("str", text))})
+    if text is None:
+        return None
+    return cast("SpokenView", {"model": model_id, "known": True, **json.loads(cast("str", text))})
 
 
 def _view(model: Model, state: ModelState) -> ModelView:

@@ -100,7 +100,7 @@ def save_model(actor: Actor, model: Model, *, changed: list[str]) -> None:
 def find_voices(actor: Actor, model_id: str | None) -> SpokenView:
     """How a voice model can speak. Until a worker has loaded it nobody knows: then one is asked to.
 
-    Raises ModelNotFound, ModelDisabled, or AppError `unavailable` until it is known.
+    Raises ModelNotFound or ModelDisabled.
     """
     actor.check(Permission.READ_MODELS)
     spec = get_model_spec(model_id, Medium.VOICE)
@@ -113,8 +113,7 @@ def find_voices(actor: Actor, model_id: str | None) -> SpokenView:
                 callback(spec)
     except (redis.RedisError, OperationalError) as error:
         log.warning("voices_not_asked", error=str(error))
-    message = f"The voices of {spec['id']} are not known yet; a worker has been asked to load it."
-    raise AppError(ErrorCode.UNAVAILABLE, message, retry_after_s=1)
+    return SpokenView(model=spec["id"], known=False, voices=[], languages=[])
 
 
 def seed_catalog() -> list[str]:

@@ -58,6 +58,7 @@ class VoiceOutput(serializers.Serializer[object]):
 class VoiceListOutput(serializers.Serializer[object]):
     """All voices of a model, and the languages that they speak."""
 
+    known = serializers.BooleanField(help_text="False until a worker has loaded the model.")
     results = VoiceOutput(many=True)
     languages = serializers.ListField(child=serializers.CharField())
 
@@ -84,9 +85,11 @@ class VoiceListApi(APIView):
         responses=VoiceListOutput,
     )
     def get(self, request: Request) -> Response:
-        """List the voices of a model; 503 until a worker has loaded it, which is asked of one then."""
+        """List the voices of a model. Until a worker has loaded it they are not known, and one is asked to."""
         spoken = find_voices(actor_of(request), request.query_params.get("model"))
-        return Response({"results": spoken["voices"], "languages": spoken["languages"]})
+        return Response(
+            {"known": spoken["known"], "results": spoken["voices"], "languages": spoken["languages"]}
+        )
 
 
 class ModelEnableApi(APIView):

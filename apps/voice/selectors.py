@@ -21,6 +21,7 @@ class OfferView(TypedDict):
     """What can be chosen for a speech of a model."""
 
     model: str
+    known: bool
     voices: list[VoiceView]
     languages: list[str]
     styles: list[StyleView]

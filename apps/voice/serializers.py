@@ -27,9 +27,10 @@ class StyleOutput(serializers.Serializer[Any]):
 
 
 class OfferOutput(serializers.Serializer[Any]):
-    """What can be chosen for a speech. No languages: the model does not say which it speaks."""
+    """What can be chosen for a speech. No languages of a known model: it does not say which it speaks."""
 
     model = serializers.CharField()
+    known = serializers.BooleanField(help_text="False until a worker has loaded the model: ask again soon.")
     voices = VoiceOutput(many=True)
     languages = serializers.ListField(child=serializers.CharField())
     styles = StyleOutput(many=True)

@@ -4,7 +4,7 @@ import type { AudioFormat, Page, SpeechOffer, VoiceJob } from "@/api/types";
 
 const PATH = "/api/v1/speeches";
 
-/** What can be chosen; throws ApiError, with status 503 while a worker finds out. */
+/** What can be chosen; not `known` while a worker finds out. */
 export async function getSpeechOffer(model: string): Promise<SpeechOffer> {
   return ask<SpeechOffer>("/api/v1/speech-offer", { query: { model } });
 }

@@ -212,6 +212,8 @@ export interface SpeechStyle {
 /** What can be chosen for a speech of a model. */
 export interface SpeechOffer {
   model: string;
+  /** False until a worker has loaded the model; then ask again. */
+  known: boolean;
   voices: Voice[];
   /** Empty where the model does not say. */
   languages: string[];

@@ -7,7 +7,7 @@ import { LOCALES, type Locale } from "@/i18n";
 // Where the browser's own name says less than people do: its "cmn" is any Chinese.
 const NAMES: Record<string, Record<Locale, string>> = {
   cmn: { en: "Chinese (Mandarin)", zh: "中文（普通话）" },
-  "cmn-latn-pinyin": { en: "Chinese (Mandarin, written in pinyin)", zh: "中文（普通话，拼音）" },
+  "cmn-latn-pinyin": { en: "Chinese (Pinyin)", zh: "中文（普通话的拼音）" },
   yue: { en: "Chinese (Cantonese)", zh: "中文（粤语）" },
   hak: { en: "Chinese (Hakka)", zh: "中文（客家话）" },
 };

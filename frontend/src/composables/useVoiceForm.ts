@@ -125,14 +125,13 @@ function useOffer(model: () => string | null): { offer: ShallowRef<SpeechOffer |
     try {
       const found = await getSpeechOffer(wanted);
       if (model() !== wanted) return;
-      offer.value = found;
       error.value = null;
+      if (found.known) offer.value = found;
+      else later.start();
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
       if (model() !== wanted) return;
-      // "Not known yet" and "offline" pass by themselves.
-      if (reason.status === 503 || reason.status === 0) later.start();
-      else error.value = reason;
+      error.value = reason;
     }
   }
 
