@@ -35,7 +35,7 @@ class OfferView(APIView):
         responses=OfferOutput,
     )
     def get(self, request: Request) -> Response:
-        """What can be chosen for a speech of a model. Until a worker has loaded it that is not known, and one is asked."""
+        """What can be chosen for a speech of a model; not known until a worker has loaded it, and one is asked."""
         spoken = find_voices(actor_of(request), request.query_params.get("model"))
         return Response(selectors.view_offer(spoken))
 

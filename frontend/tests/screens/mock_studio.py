@@ -203,14 +203,13 @@ class MockStudio:
                 )
             case ("GET", ["speech-offer"]):
                 route.fulfill(json=SPEECH_OFFER)
-            case ("GET", ["speeches"]):
-                route.fulfill(json={"results": list(self._listed({"kind": "voice"})), "next": None})
             case ("POST", ["uploads"]):
                 route.fulfill(
                     status=201, json={"id": "upload-1", "media_type": "image/png", "width": 64, "height": 64}
                 )
-            case ("GET", ["jobs"]):
-                route.fulfill(json={"results": list(self._listed(query)), "next": None})
+            case ("GET", ["jobs" | "speeches" as what]):
+                wanted = {"kind": "voice"} if what == "speeches" else query
+                route.fulfill(json={"results": list(self._listed(wanted)), "next": None})
             case ("POST", ["jobs"]):
                 self._submit(route)
             case (_, ["jobs", id_, *rest]):
