@@ -33,6 +33,7 @@ urlpatterns = [
     path("api/v1/", include("apps.jobs.urls")),
     path("api/v1/", include("apps.chat.urls")),
     path("api/v1/", include("apps.image.urls")),
+    path("api/v1/", include("apps.voice.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),

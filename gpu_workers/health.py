@@ -100,12 +100,11 @@ class ModelReporter:
         for model_id in model_ids:
             self._redis.expire(model_key(model_id), MODEL_READY_TTL_S)
 
-    def tell_voices(self, spec: ModelSpec, voices: Sequence[Voice]) -> None:
-        """The voices of a model that was just loaded."""
+    def tell_voices(self, spec: ModelSpec, voices: Sequence[Voice], languages: Sequence[str]) -> None:
+        """How a model that was just loaded can speak."""
+        spoken = {"voices": [asdict(voice) for voice in voices], "languages": list(languages)}
         try:
-            self._redis.set(
-                voices_key(spec.id), json.dumps([asdict(voice) for voice in voices], ensure_ascii=False)
-            )
+            self._redis.set(voices_key(spec.id), json.dumps(spoken, ensure_ascii=False))
         except RedisError as error:
             logger.warning("voices_unsent", model=spec.id, error=str(error))
 

@@ -66,6 +66,7 @@ class JobRun:
         self._publisher, self._log, self._artifact_ttl_s = publisher, log, artifact_ttl_s
         self._text_filter = filter_for_job()
         self._last: Event | None = None
+        self._over = False  # what comes now is too late: a batch may end after a request that was stopped
         self._started = time.monotonic()
         self._first_chunk_s: float | None = None
 
@@ -99,13 +100,14 @@ class JobRun:
         except Exception:  # the edge of the process: one job's failure must not take others with it
             logger.exception("job_crashed", job=self.message.job_id)
             self._last = self._last or Failed(code="internal_error", message=CRASHED, retryable=True)
+        self._over = True
         if self.outbox.lost.is_set() or (self._last is None and self.handed_back.is_set()):
             return None
         return self._last or Cancelled()
 
     def take(self, chunk: Chunk | EngineError) -> None:
         """Turn the engine's next chunk into events. Engines call it from their own threads; it never raises."""
-        if self.stopped():
+        if self.stopped() and not self._is_kept(chunk):
             return
         try:
             self._take(chunk)
@@ -114,6 +116,12 @@ class JobRun:
         except Exception:  # an engine's thread serves other jobs too
             logger.exception("chunk_failed", job=self.message.job_id)
             self._last = Failed(code="internal_error", message=CRASHED, retryable=True)
+
+    def _is_kept(self, chunk: Chunk | EngineError) -> bool:
+        """Whether this is the file of what was made before a person stopped the job."""
+        is_over = self._over or self._last is not None
+        is_elsewhere = self.outbox.lost.is_set() or self.handed_back.is_set()
+        return isinstance(chunk, FileChunk) and not is_over and not is_elsewhere
 
     def _take(self, chunk: Chunk | EngineError) -> None:
         if self._first_chunk_s is None:
@@ -161,7 +169,8 @@ class JobRun:
                 return Preview(image=f"data:image/jpeg;base64,{picture}", index=chunk.index)
             case SpeechChunk():
                 id_, url = self._keep(chunk.wav)
-                return Audio(id=id_, url=url, index=chunk.index, text=chunk.text, duration_s=chunk.duration_s)
+                words = [dict(word) for word in chunk.words] or None
+                return Audio(id_, url, chunk.index, chunk.text, chunk.duration_s, words)
             case FileChunk():
                 id_, url = self._keep(chunk.data)
                 return Artifact(id=id_, url=url, media_type=chunk.media_type, **chunk.about)

@@ -44,8 +44,8 @@ class Report(Protocol):
     def __call__(self, spec: ModelSpec, state: str, progress: Progress | None, message: str) -> None:
         """`state` is idle, downloading, loading, ready or failed."""
 
-    def tell_voices(self, spec: ModelSpec, voices: Sequence[Voice]) -> None:
-        """The voices of a model that was just loaded."""
+    def tell_voices(self, spec: ModelSpec, voices: Sequence[Voice], languages: Sequence[str]) -> None:
+        """How a model that was just loaded can speak."""
 
 
 class LoadAborted(Exception):
@@ -171,7 +171,7 @@ class ModelPool:
             slot.loaded.set_result(LoadedModel(slot.spec, engine))
             self._report(slot.spec, "ready", None, "")
             if isinstance(engine, SpeakingEngine):
-                self._report.tell_voices(slot.spec, engine.voices())
+                self._report.tell_voices(slot.spec, engine.voices(), engine.languages())
             self._make_room()
 
     def _load_with_room(self, spec: ModelSpec, tell: ProgressCallback) -> Engine:

@@ -47,6 +47,11 @@ def celery_settings(redis_url: str, *, sweep_s: int) -> dict[str, Any]:
                 "schedule": ERASE_EVERY_S,
                 "options": {"expires": ERASE_EVERY_S},
             },
+            "erase-deleted-speeches": {
+                "task": "voice.erase_deleted",
+                "schedule": ERASE_EVERY_S,
+                "options": {"expires": ERASE_EVERY_S},
+            },
         },
         "beat_max_loop_interval": 1,
     }

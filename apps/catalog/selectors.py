@@ -49,11 +49,23 @@ class ModelDisabled(AppError):
 
 
 class VoiceView(TypedDict):
-    """A voice as the API shows it."""
+    """A voice as the API shows it; one without a language speaks all languages of its model."""
 
     id: str
     name: str
     language: str
+
+
+class SpokenView(TypedDict):
+    """How a voice model can speak, as a worker found it when it loaded it; until then it is not `known`.
+
+    No languages of a known one: the model does not say.
+    """
+
+    model: str
+    known: bool
+    voices: list[VoiceView]
+    languages: list[str]
 
 
 class ModelSpecFields(TypedDict):
@@ -164,21 +176,16 @@ def get_model_view(actor: Actor, model_id: str) -> ModelView:
     return _view(model, model_states([model_id])[model_id])
 
 
-def list_voices(actor: Actor, model_id: str | None) -> list[VoiceView]:
-    """The voices of a voice model. Raises ModelNotFound, or AppError `unavailable` until a worker has loaded it."""
-    actor.check(Permission.READ_MODELS)
-    spec = get_model_spec(model_id, Medium.VOICE)
+def read_spoken(model_id: str) -> SpokenView | None:
+    """What a worker last found of a voice model; None before any has loaded it, or while Redis is away."""
     try:
-        text = redis_client().get(f"aigc:voices:{spec['id']}")
+        text = redis_client().get(f"aigc:spoken:{model_id}")
     except redis.RedisError as error:
         log.warning("voices_unavailable", error=str(error))
-        text = None
+        return None
     if text is None:
-        message = (
-            f"The voices of {spec['id']} are not known yet: no worker has loaded it since Redis was set up."
-        )
-        raise AppError(ErrorCode.UNAVAILABLE, message, retry_after_s=5)
-    return cast("list[VoiceView]", json.loads(cast("str", text)))
+        return None
+    return cast("SpokenView", {"model": model_id, "known": True, **json.loads(cast("str", text))})
 
 
 def _view(model: Model, state: ModelState) -> ModelView:

@@ -6,20 +6,36 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import redis
+import structlog
 from django.conf import settings
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.redis_client import redis_client
 from apps.accounts.actors import Actor
+from apps.accounts.roles import Permission
 from apps.audit.models import Action
 from apps.audit.services import record
-from apps.catalog.models import Model
+from apps.catalog.models import Medium, Model
 from apps.catalog.seeds import SEEDS, Seed, holds_model
-from apps.catalog.selectors import ModelSpecFields, find_model, spec_of
+from apps.catalog.selectors import (
+    ModelSpecFields,
+    SpokenView,
+    find_model,
+    get_model_spec,
+    read_spoken,
+    spec_of,
+)
+
+log = structlog.get_logger(__name__)
 
 OnEnable = Callable[[ModelSpecFields], None]
 
 _on_enable: list[OnEnable] = []
+# A worker that has not loaded a model by then is asked again.
+VOICES_ASKED_AGAIN_S = 30
 
 
 def register_on_enable(callback: OnEnable) -> None:
@@ -79,6 +95,25 @@ def save_model(actor: Actor, model: Model, *, changed: list[str]) -> None:
             _record(actor, Action.MODEL_ENABLED if model.enabled else Action.MODEL_DISABLED, model)
             if model.enabled:
                 _announce(model)
+
+
+def find_voices(actor: Actor, model_id: str | None) -> SpokenView:
+    """How a voice model can speak. Until a worker has loaded it nobody knows: then one is asked to.
+
+    Raises ModelNotFound or ModelDisabled.
+    """
+    actor.check(Permission.READ_MODELS)
+    spec = get_model_spec(model_id, Medium.VOICE)
+    found = read_spoken(spec["id"])
+    if found is not None:
+        return found
+    try:
+        if redis_client().set(f"aigc:spoken-asked:{spec['id']}", 1, nx=True, ex=VOICES_ASKED_AGAIN_S):
+            for callback in _on_enable:
+                callback(spec)
+    except (redis.RedisError, OperationalError) as error:
+        log.warning("voices_not_asked", error=str(error))
+    return SpokenView(model=spec["id"], known=False, voices=[], languages=[])
 
 
 def seed_catalog() -> list[str]:

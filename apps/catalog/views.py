@@ -10,8 +10,8 @@ from rest_framework.views import APIView
 
 from apps.accounts.authentication import actor_of
 from apps.catalog.models import Engine, Medium
-from apps.catalog.selectors import LOAD_STATES, get_model_view, list_models, list_voices
-from apps.catalog.services import disable_model, enable_model
+from apps.catalog.selectors import LOAD_STATES, get_model_view, list_models
+from apps.catalog.services import disable_model, enable_model, find_voices
 
 
 class StateOutput(serializers.Serializer[object]):
@@ -56,9 +56,11 @@ class VoiceOutput(serializers.Serializer[object]):
 
 
 class VoiceListOutput(serializers.Serializer[object]):
-    """All voices of a model."""
+    """All voices of a model, and the languages that they speak."""
 
+    known = serializers.BooleanField(help_text="False until a worker has loaded the model.")
     results = VoiceOutput(many=True)
+    languages = serializers.ListField(child=serializers.CharField())
 
 
 class ModelListApi(APIView):
@@ -83,8 +85,11 @@ class VoiceListApi(APIView):
         responses=VoiceListOutput,
     )
     def get(self, request: Request) -> Response:
-        """List the voices of a model, as a worker found them when it last loaded it; 503 until then."""
-        return Response({"results": list_voices(actor_of(request), request.query_params.get("model"))})
+        """List the voices of a model. Until a worker has loaded it they are not known, and one is asked to."""
+        spoken = find_voices(actor_of(request), request.query_params.get("model"))
+        return Response(
+            {"known": spoken["known"], "results": spoken["voices"], "languages": spoken["languages"]}
+        )
 
 
 class ModelEnableApi(APIView):

@@ -141,7 +141,7 @@ def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
     artifacts = list(Artifact.objects.filter(job__in=jobs))
     _forget([job.pk for job in jobs], artifacts)
     jobs.delete()
-    files.erase_stored(artifacts)
+    transaction.on_commit(lambda: files.erase_stored(artifacts))
     return True
 
 
@@ -156,7 +156,7 @@ def erase_artifacts(artifact_ids: Iterable[uuid.UUID]) -> None:
         Job.objects.filter(pk=job.pk).update(result={**(job.result or {}), "artifacts": left})
     _forget(jobs, artifacts)
     Artifact.objects.filter(pk__in=gone).delete()
-    files.erase_stored(artifacts)
+    transaction.on_commit(lambda: files.erase_stored(artifacts))
 
 
 def _forget(job_ids: Iterable[uuid.UUID], artifacts: Iterable[Artifact]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypedDict
 
 from pydantic import Field, StrictStr, model_validator
 
@@ -10,6 +10,40 @@ from apps.jobs.kinds import JobInput
 
 TEXT_MAX = 50_000
 SSML_MAX = 200_000
+
+# The elements of SSML that the engines read, with their attributes; `gpu_workers.engines.ssml` reads them. Of `speak`,
+# any attribute is passed over but `xml:lang`.
+SSML_ELEMENTS: dict[str, list[str]] = {
+    "speak": ["xml:lang"],
+    "p": ["xml:lang"],
+    "s": ["xml:lang"],
+    "break": ["strength", "time"],
+    "prosody": ["pitch", "rate", "volume"],
+    "emphasis": ["level"],
+    "say-as": ["detail", "format", "interpret-as"],
+    "sub": ["alias"],
+    "voice": ["name", "xml:lang"],
+    "lang": ["xml:lang"],
+}
+
+
+class StyleView(TypedDict):
+    """A named preset of speed, pitch and volume."""
+
+    id: str
+    speed: float
+    pitch: float
+    volume: float
+
+
+# No engine here has emotions of its own: a style is what a listener takes for one, and says what it sets.
+STYLES: tuple[StyleView, ...] = (
+    {"id": "neutral", "speed": 1.0, "pitch": 1.0, "volume": 1.0},
+    {"id": "calm", "speed": 0.9, "pitch": 0.95, "volume": 0.9},
+    {"id": "cheerful", "speed": 1.1, "pitch": 1.2, "volume": 1.1},
+    {"id": "serious", "speed": 0.9, "pitch": 0.85, "volume": 1.0},
+    {"id": "gentle", "speed": 0.85, "pitch": 1.1, "volume": 0.7},
+)
 
 
 class VoiceInput(JobInput):

@@ -107,7 +107,10 @@ class Preview(Event):
 
 @dataclass(frozen=True, slots=True)
 class Audio(Event):
-    """Speech of sentence `index` can be played from `url` (WAV) while the rest is made."""
+    """Speech of sentence `index` can be played from `url` (WAV) while the rest is made.
+
+    `words`, where the engine knows them, have `text`, `start_s` and `end_s`, counted from the sentence's own start.
+    """
 
     type: ClassVar[str] = "audio"
     id: str
@@ -115,6 +118,7 @@ class Audio(Event):
     index: int
     text: str
     duration_s: float
+    words: list[JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ def model_key(model_id: str) -> str:
 
 
 def voices_key(model_id: str) -> str:
-    """String: the voices of a voice model as JSON, as they were when it was last loaded."""
-    return f"aigc:voices:{model_id}"
+    """String: the `voices` and `languages` of a voice model as JSON, as they were when it was last loaded."""
+    return f"aigc:spoken:{model_id}"
 
 
 def artifact_url(job_id: str, artifact_id: str) -> str:

@@ -115,7 +115,7 @@ class VoiceParams:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice that `VoiceParams.voice` may name; `language` is a BCP 47 tag, or empty when the model does not say."""
+    """A voice that `VoiceParams.voice` may name; `language` is a BCP 47 tag, or empty for one that speaks them all."""
 
     id: str
     name: str

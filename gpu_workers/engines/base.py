@@ -43,7 +43,7 @@ class Request:
     """One job for an engine. Compared by identity, so a batch may hold two alike.
 
     `stopped()` is cheap and thread-safe: ask it once per token, step or sentence; when it is true, yield
-    nothing more for this request.
+    nothing more for this request but, from an engine without batches, the file of what it has made.
     """
 
     params: Params
@@ -84,12 +84,13 @@ class PreviewChunk:
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """The speech of one sentence: a whole WAV file."""
+    """The speech of one sentence: a whole WAV file; `words` as its `audio` event says them."""
 
     index: int
     text: str
     wav: bytes
     duration_s: float
+    words: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,10 @@ class SpeakingEngine(Protocol):
     """An engine that has voices to choose from."""
 
     def voices(self) -> list[Voice]:
-        """All of them."""
+        """All of them; one without a language speaks every language of the engine."""
+
+    def languages(self) -> list[str]:
+        """What `VoiceParams.language` may name; empty when the model does not say."""
 
 
 class Loader(Protocol):

@@ -72,9 +72,14 @@ class EspeakEngine:
         self._choice.voice(self._default)
 
     def voices(self) -> list[Voice]:
-        """Every voice, by language."""
+        """Every voice, by language, and before them the timbres, which speak all languages."""
         voices = [Voice(voice.identifier, voice.name, voice.language) for voice in self._pool.voices()]
-        return sorted(voices, key=lambda voice: (voice.language, voice.name))
+        timbres = [Voice(timbre.identifier, timbre.name, "") for timbre in self._pool.variants()]
+        return sorted([*voices, *timbres], key=lambda voice: (voice.language, voice.name))
+
+    def languages(self) -> list[str]:
+        """Every language that has a voice."""
+        return sorted({voice.language for voice in self._pool.voices()})
 
     def batch_key(self, request: Request) -> Hashable:
         """No batches: each request is alone."""

@@ -37,7 +37,8 @@ def speak_all(
 ) -> Iterator[tuple[Request, Chunk]]:
     """Speak the sentences of a request that an earlier attempt has not spoken; then give the file and the end.
 
-    `speak` gives the clip of a sentence at `rate` Hz, without the pause after it.
+    `speak` gives the clip of a sentence at `rate` Hz, without the pause after it. A request that is stopped gets
+    the file of the sentences until then.
     """
     params = voice_params(request)
     clips: list[Clip] = []
@@ -46,18 +47,20 @@ def speak_all(
         clip = _spoken_before(request.resume, index, sentence.text, rate)
         if clip is None:
             if request.stopped():
-                return
+                break
             clip = _finished(speak(sentence, index), sentence, params)
-            yield request, SpeechChunk(index, sentence.text, to_wav(clip), clip.duration_s)
+            yield request, SpeechChunk(index, sentence.text, to_wav(clip), clip.duration_s, clip.word_times())
             yield request, StepChunk(index + 1, len(script), "sentences")
         clips.append(clip)
         duration_s += clip.duration_s
         _check_duration(duration_s, rate, params.format)
-    if request.stopped():
-        return
+    if not clips:
+        return  # stopped before the first word
     whole = join(clips)
     about = {"duration_s": round(whole.duration_s, 3), "words": whole.word_times()}
     yield request, FileChunk(encode(whole, params.format), MEDIA_TYPES[params.format], about)
+    if request.stopped():
+        return
     characters = sum(len(sentence.text) for sentence in script)
     yield request, DoneChunk({"characters": characters, "seconds": round(whole.duration_s, 3)})
 

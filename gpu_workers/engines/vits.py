@@ -77,10 +77,8 @@ class VitsEngine:
         return list(self._model.languages)
 
     def voices(self) -> list[Voice]:
-        """Each speaker; one whose model knows several languages speaks all of them."""
-        languages = self.languages()
-        language = languages[0] if len(languages) == 1 else ""
-        return [Voice(speaker, speaker, language) for speaker in self.speakers()]
+        """Each speaker; all of them speak all languages of the model."""
+        return [Voice(speaker, speaker, "") for speaker in self.speakers()]
 
     def batch_key(self, request: Request) -> Hashable:
         """No batches: padding would change the samples."""

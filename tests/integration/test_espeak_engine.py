@@ -128,6 +128,46 @@ def test_words_have_their_times(engine: espeak.EspeakEngine) -> None:
     assert all(one["end_s"] <= two["start_s"] for one, two in pairwise(words))
 
 
+def loud_parts(wav: bytes, level: float = 500) -> list[tuple[float, float]]:
+    """Start and end in seconds of each stretch that is heard; a silence below 60 ms does not part it."""
+    clip = from_wav(wav)
+    size = clip.rate // 100
+    frames = clip.samples[: len(clip.samples) // size * size].reshape(-1, size).astype(float)
+    heard = np.flatnonzero(np.sqrt((frames**2).mean(axis=1)) > level)
+    gaps = np.flatnonzero(np.diff(heard) > 6)
+    starts, ends = heard[[0, *(gaps + 1)]], heard[[*gaps, len(heard) - 1]]
+    return [(start / 100, (end + 1) / 100) for start, end in zip(starts, ends, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "ssml",
+    [
+        'One<break time="400ms"/> moon<break time="400ms"/> nine.',
+        '<prosody rate="x-slow">One<break time="400ms"/> moon<break time="400ms"/> nine.</prosody>',
+        '<lang xml:lang="zh">一<break time="400ms"/>二<break time="400ms"/>三。</lang>',
+    ],
+)
+def test_words_are_where_they_are_heard(engine: espeak.EspeakEngine, ssml: str) -> None:
+    """Pauses between the words part the sound: each stretch of it is a word's."""
+    (chunk,) = speech(speak(engine, ssml=f"<speak>{ssml}</speak>"))
+    heard = loud_parts(chunk.wav)
+    assert len(heard) == len(chunk.words) == 3
+    for word, (start_s, end_s) in zip(chunk.words, heard, strict=True):
+        assert word["start_s"] == pytest.approx(start_s, abs=0.06)
+        assert word["end_s"] == pytest.approx(end_s, abs=0.06)
+
+
+def test_the_words_of_the_sentences_are_those_of_the_file(engine: espeak.EspeakEngine) -> None:
+    chunks = speak(engine, text=THREE, speed=1.3)
+    start_s, shifted = 0.0, []
+    for chunk in speech(chunks):
+        shifted += [
+            (word["text"], pytest.approx(start_s + word["start_s"], abs=2e-3)) for word in chunk.words
+        ]
+        start_s += chunk.duration_s
+    assert [(word["text"], word["start_s"]) for word in file(chunks).about["words"]] == shifted
+
+
 def test_chinese_words_have_their_times(engine: espeak.EspeakEngine) -> None:
     words = file(speak(engine, text="你好，世界。我用Python。")).about["words"]
 
@@ -186,15 +226,20 @@ def test_a_broken_earlier_sentence_is_said_again(engine: espeak.EspeakEngine) ->
     assert [chunk.index for chunk in speech(rest)] == [0, 1, 2]
 
 
-def test_after_a_stop_nothing_more_comes(engine: espeak.EspeakEngine) -> None:
+def test_after_a_stop_only_the_file_of_what_was_said_comes(engine: espeak.EspeakEngine) -> None:
     stop = threading.Event()
-    chunks = []
+    chunks: list[Any] = []
     for _, chunk in engine.generate([Request(VoiceParams(text=THREE), stopped=stop.is_set)]):
         chunks.append(chunk)
         if isinstance(chunk, StepChunk):
             stop.set()
 
-    assert [type(chunk) for chunk in chunks] == [SpeechChunk, StepChunk]
+    assert [type(chunk) for chunk in chunks] == [SpeechChunk, StepChunk, FileChunk]
+    assert file(chunks).data == speech(chunks)[0].wav
+
+
+def test_a_job_stopped_before_its_first_word_has_no_file(engine: espeak.EspeakEngine) -> None:
+    assert list(engine.generate([Request(VoiceParams(text=THREE), stopped=lambda: True)])) == []
 
 
 def test_speed_pitch_and_volume_do_what_they_say(engine: espeak.EspeakEngine) -> None:
@@ -251,6 +296,16 @@ def test_there_are_more_than_a_hundred_voices(engine: espeak.EspeakEngine) -> No
     assert len(voices) > 100
     assert len({voice.language for voice in voices}) > 100
     assert Voice("sit/cmn", "Chinese (Mandarin, latin as English)", "cmn") in voices
+
+
+def test_every_language_is_offered_and_timbres_belong_to_all(engine: espeak.EspeakEngine) -> None:
+    voices = engine.voices()
+    assert {"cmn", "yue", "en-us", "de", "ja"} < set(engine.languages())
+    assert {voice.language for voice in voices} == {"", *engine.languages()}
+    assert Voice("f3", "female3", "") in voices
+    assert file(speak(engine, text="Guten Tag", language="de", voice="f3")) != file(
+        speak(engine, text="Guten Tag", language="de")
+    )
 
 
 @pytest.mark.parametrize(

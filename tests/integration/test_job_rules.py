@@ -64,6 +64,10 @@ async def test_cancel_stops_the_work_and_keeps_what_was_made(
     assert (await ada.read_to_end(job_id))[-1]["type"] == "cancelled"
     if phase == "delta":
         assert job["result"]["text"]
+    if phase == "audio":
+        (kept,) = job["result"]["artifacts"]
+        assert 0 < kept["duration_s"] < 500, "some of the 500 sentences were spoken"
+        assert kept["words"][0]["text"] == "This"
 
 
 async def test_cancelling_a_finished_job_changes_nothing(ada: Client) -> None:

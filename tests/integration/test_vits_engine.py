@@ -158,6 +158,16 @@ def test_words_have_their_times(engine: Any) -> None:
     assert all(one["end_s"] <= two["start_s"] for one, two in pairwise(times))
 
 
+def test_the_sentences_know_their_words(engine: Any) -> None:
+    first, second = speech(speak(engine, text=TWO))
+
+    assert [word["text"] for word in first.words] == ["Hello", "brave", "new", "world", "how", "are", "you"]
+    assert [word["text"] for word in second.words] == ["It", "costs", "3.50", "in", "2024"]
+    for chunk in (first, second):
+        assert chunk.words[0]["start_s"] >= 0
+        assert chunk.words[-1]["end_s"] <= chunk.duration_s
+
+
 def test_chinese_is_spoken_too(engine: Any) -> None:
     assert words(speak(engine, text="你好，世界。")) == ["你", "好", "世", "界"]
 
@@ -209,15 +219,16 @@ def test_a_resumed_job_says_only_the_rest_and_makes_the_same_file(engine: Any) -
     assert file(rest) == file(whole)
 
 
-def test_after_a_stop_nothing_more_comes(engine: Any) -> None:
+def test_after_a_stop_only_the_file_of_what_was_said_comes(engine: Any) -> None:
     stop = threading.Event()
-    chunks = []
+    chunks: list[Any] = []
     for _, chunk in engine.generate([Request(VoiceParams(text=TWO), stopped=stop.is_set)]):
         chunks.append(chunk)
         if isinstance(chunk, StepChunk):
             stop.set()
 
-    assert [type(chunk) for chunk in chunks] == [SpeechChunk, StepChunk]
+    assert [type(chunk) for chunk in chunks] == [SpeechChunk, StepChunk, FileChunk]
+    assert file(chunks).data == speech(chunks)[0].wav
 
 
 def test_speed_shortens_and_pitch_keeps_the_length(engine: Any) -> None:

@@ -1,6 +1,6 @@
 /** A job's events as the server sends them; `gpu_workers/contract/events.py` is where they are defined. */
 
-import type { Artifact, Usage } from "@/api/types";
+import type { Artifact, SpokenWord, Usage } from "@/api/types";
 
 /** The place of an event in its job's log: attempts count from 1, numbers from 1 in each attempt. */
 export interface EventId {
@@ -43,6 +43,8 @@ export interface SpokenSentence {
   index: number;
   text: string;
   duration_s: number;
+  /** From the start of the sentence; absent where the engine does not know. */
+  words?: SpokenWord[];
 }
 
 export interface EventData {

@@ -35,6 +35,7 @@ export interface ImageInput {
 }
 
 export type AudioFormat = "wav" | "mp3" | "ogg";
+export const AUDIO_FORMATS: readonly AudioFormat[] = ["wav", "mp3", "ogg"];
 
 export interface VoiceInput {
   text?: string;
@@ -53,6 +54,13 @@ export interface InputOf {
   voice: VoiceInput;
 }
 
+/** A word and when it is heard, in seconds from the start of its sentence or file. */
+export interface SpokenWord {
+  text: string;
+  start_s: number;
+  end_s: number;
+}
+
 export interface Artifact {
   id: string;
   url: string;
@@ -61,6 +69,8 @@ export interface Artifact {
   height?: number;
   seed?: number;
   duration_s?: number;
+  /** Of speech, where the engine knows them. */
+  words?: SpokenWord[];
 }
 
 export interface Usage {
@@ -222,7 +232,31 @@ export interface Model {
 export interface Voice {
   id: string;
   name: string;
+  /** Empty for one that speaks all languages of its model. */
   language: string;
+}
+
+/** A named preset of speed, pitch and volume. */
+export interface SpeechStyle {
+  id: string;
+  speed: number;
+  pitch: number;
+  volume: number;
+}
+
+/** What can be chosen for a speech of a model. */
+export interface SpeechOffer {
+  model: string;
+  /** False until a worker has loaded the model; then ask again. */
+  known: boolean;
+  voices: Voice[];
+  /** Empty where the model does not say. */
+  languages: string[];
+  styles: SpeechStyle[];
+  /** The elements of SSML that are known, with their attributes. */
+  ssml_elements: Record<string, string[]>;
+  text_max: number;
+  ssml_max: number;
 }
 
 export interface Upload {

@@ -150,6 +150,13 @@ export const useJobs = defineStore("jobs", () => {
     }
   }
 
+  /** It was deleted: this page no longer knows it. */
+  function forget(id: string): void {
+    socket.unfollow(id);
+    arrived.delete(id);
+    views.delete(id);
+  }
+
   function forgetAll(): void {
     socket.close();
     views.clear();
@@ -178,7 +185,7 @@ export const useJobs = defineStore("jobs", () => {
     socket.wake();
   }
 
-  return { connection, views, running, open, submit, adopt, stop, findRunning, reconnect };
+  return { connection, views, running, open, submit, adopt, stop, forget, findRunning, reconnect };
 });
 
 /** The next animation frame; a page that is not seen has none, and must keep its snapshots all the same. */

@@ -51,10 +51,22 @@ MODELS = [
     model("demo-image", "Image: Demo", "image", demo=True, default=True, options={"default_width": 512}),
     model("espeak", "eSpeak NG", "voice", default=True),
 ]
-VOICES = [
-    {"id": "zh", "name": "普通话", "language": "zh"},
-    {"id": "en-gb", "name": "British", "language": "en"},
-]
+SPEECH_OFFER = {
+    "model": "espeak",
+    "known": True,
+    "voices": [
+        {"id": "zh", "name": "普通话", "language": "zh"},
+        {"id": "en-gb", "name": "British", "language": "en"},
+    ],
+    "languages": ["zh", "en"],
+    "styles": [
+        {"id": "neutral", "speed": 1, "pitch": 1, "volume": 1},
+        {"id": "calm", "speed": 0.9, "pitch": 0.95, "volume": 0.9},
+    ],
+    "ssml_elements": {"speak": [], "break": ["time"]},
+    "text_max": 50_000,
+    "ssml_max": 200_000,
+}
 
 
 def job(id_: str, kind: str, status: str, input_: JSON, minute: int, **more: Any) -> JSON:
@@ -189,14 +201,15 @@ class MockStudio:
                 route.fulfill(
                     json={"results": [each for each in MODELS if each["medium"] == query.get("medium")]}
                 )
-            case ("GET", ["voices"]):
-                route.fulfill(json={"results": VOICES})
+            case ("GET", ["speech-offer"]):
+                route.fulfill(json=SPEECH_OFFER)
             case ("POST", ["uploads"]):
                 route.fulfill(
                     status=201, json={"id": "upload-1", "media_type": "image/png", "width": 64, "height": 64}
                 )
-            case ("GET", ["jobs"]):
-                route.fulfill(json={"results": list(self._listed(query)), "next": None})
+            case ("GET", ["jobs" | "speeches" as what]):
+                wanted = {"kind": "voice"} if what == "speeches" else query
+                route.fulfill(json={"results": list(self._listed(wanted)), "next": None})
             case ("POST", ["jobs"]):
                 self._submit(route)
             case (_, ["jobs", id_, *rest]):

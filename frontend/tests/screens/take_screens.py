@@ -303,12 +303,12 @@ def voice_running(page: Page, studio: MockStudio, look: Look) -> None:
     studio.on_submit = lambda body: (made, events)
     page.goto(f"{ORIGIN}/voice")
     page.locator("form button[type=submit]:enabled").click()
-    page.locator(".sentences").wait_for()
+    page.locator(".speech .text").wait_for()
 
 
 def voice_done(page: Page, studio: MockStudio, look: Look) -> None:
     page.goto(f"{ORIGIN}/voice?job=v1")
-    page.locator(".speech input[type=range]").wait_for()
+    page.locator(".speech .wave").wait_for()
 
 
 def jobs(page: Page, studio: MockStudio, look: Look) -> None:
