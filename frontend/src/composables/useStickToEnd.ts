@@ -17,12 +17,22 @@ export interface UseStickToEnd {
 export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HTMLElement | null>): UseStickToEnd {
   const following = ref(true);
   let lastTop = 0;
+  let lastLeft = 0;
+
+  function leftBelow(element: HTMLElement): number {
+    return element.scrollHeight - element.scrollTop - element.clientHeight;
+  }
+
+  function remember(element: HTMLElement): void {
+    lastTop = element.scrollTop;
+    lastLeft = leftBelow(element);
+  }
 
   function jump(): void {
     const element = scroller.value;
     if (element === null) return;
     element.scrollTop = element.scrollHeight;
-    lastTop = element.scrollTop;
+    remember(element);
   }
 
   useEventListener(
@@ -31,10 +41,11 @@ export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HT
     () => {
       const element = scroller.value;
       if (element === null) return;
-      const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
-      if (element.scrollTop < lastTop - 1) following.value = atEnd && following.value && element.scrollTop >= lastTop - NEAR_PX;
-      else if (atEnd) following.value = true;
-      lastTop = element.scrollTop;
+      const [top, left] = [element.scrollTop, leftBelow(element)];
+      // A list that measures its rows also moves the view, but then what is left below stays the same.
+      if (top < lastTop - 1 && left > lastLeft + 1) following.value = false;
+      else if (top > lastTop && left < NEAR_PX) following.value = true;
+      remember(element);
     },
     { passive: true },
   );
@@ -43,7 +54,7 @@ export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HT
     "wheel",
     (event: WheelEvent) => {
       // Faster than the scroll event, which arrives after the next token has already pulled the view down.
-      if (event.deltaY < 0) following.value = false;
+      if (event.deltaY < 0 && (scroller.value?.scrollTop ?? 0) > 0) following.value = false;
     },
     { passive: true },
   );

@@ -70,4 +70,16 @@ export const chat = {
   firstToken: "first after {seconds} s",
   speed: "{n} tokens/s",
   code: "code",
+  table: "Table",
+  thread: "Conversation",
+  find: {
+    open: "Find in this conversation (Ctrl+F)",
+    label: "Find in this conversation",
+    count: "{n} of {count}",
+    none: "not found",
+    searching: "searching …",
+    previous: "Previous place",
+    next: "Next place",
+    close: "Close the search",
+  },
 };

@@ -72,4 +72,16 @@ export const chat: Messages["chat"] = {
   firstToken: "首词 {seconds} 秒",
   speed: "{n} 词元/秒",
   code: "代码",
+  table: "表格",
+  thread: "对话内容",
+  find: {
+    open: "在此对话中查找（Ctrl+F）",
+    label: "在此对话中查找",
+    count: "第 {n} 处，共 {count} 处",
+    none: "没有找到",
+    searching: "正在查找…",
+    previous: "上一处",
+    next: "下一处",
+    close: "关闭查找",
+  },
 };
