@@ -4,7 +4,7 @@ import { computed, shallowReactive, shallowRef, watch } from "vue";
 import * as api from "@/api/conversations";
 import { ApiError } from "@/api/http";
 import { newId } from "@/api/ids";
-import type { Conversation, ConversationDetail, Message } from "@/api/types";
+import type { AnswerSettings, Conversation, ConversationDetail, Message } from "@/api/types";
 import { jobOf, mergeMessages, settled } from "@/composables/answers";
 import { importStored } from "@/composables/importStored";
 import { newestEndBelow, pathTo } from "@/composables/messageTree";
@@ -182,10 +182,10 @@ export const useConversations = defineStore("conversations", () => {
   // --- asking
 
   /** Ask in a conversation (a new one without an id) and give its id back; the question shows at once. */
-  function send(content: string, { conversation, model }: { conversation?: string | undefined; model: string | null }): string {
+  function send(content: string, { conversation, model, settings }: { conversation?: string | undefined; model: string | null; settings?: Partial<AnswerSettings> }): string {
     if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model);
     const key = newId();
-    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content };
+    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content, ...(settings === undefined ? {} : { settings }) };
     rows.set(key, conversationOf(unsent));
     submit(unsent);
     return key;
@@ -254,14 +254,14 @@ export const useConversations = defineStore("conversations", () => {
     if (unsent !== undefined) void deliver(unsent);
   }
 
-  /** Give up what stayed unsent; the text that was typed comes back. */
-  function takeBack(answer: string): string {
+  /** Give up what stayed unsent; what was typed comes back. */
+  function takeBack(answer: string): { content: string; settings?: Partial<AnswerSettings> } {
     const unsent = unsentOf(answer);
-    if (unsent === undefined) return "";
+    if (unsent === undefined) return { content: "" };
     outbox.drop(unsent);
     unsentEnds.delete(unsent.conversation);
     if (unsent.kind === "start") rows.delete(unsent.conversation);
-    return unsent.kind === "again" ? "" : unsent.content;
+    return unsent.kind === "again" ? { content: "" } : unsent;
   }
 
   // --- keeping order
@@ -288,6 +288,20 @@ export const useConversations = defineStore("conversations", () => {
     rows.set(id, { ...before, ...wanted });
     await inTurn(id, () => patch(id, wanted, before));
     if (changing.get(id) === mine) changing.delete(id);
+  }
+
+  /** Ask it differently from now on. Why the server did not take that, or null; then all is as it was. */
+  async function configure(id: string, settings: Partial<AnswerSettings>): Promise<ApiError | null> {
+    let refused: ApiError | null = null;
+    await inTurn(id, async () => {
+      try {
+        put(await api.changeConversation(id, settings));
+      } catch (reason) {
+        if (!(reason instanceof ApiError)) throw reason;
+        refused = reason;
+      }
+    });
+    return refused;
   }
 
   async function patch(id: string, wanted: api.ConversationChange, before: Conversation): Promise<void> {
@@ -406,5 +420,5 @@ export const useConversations = defineStore("conversations", () => {
     { immediate: true },
   );
 
-  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, rate, remove };
+  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, configure, rate, remove };
 });

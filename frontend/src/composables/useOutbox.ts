@@ -63,7 +63,7 @@ async function post(unsent: Unsent): Promise<Added> {
   const common = { key, ...(unsent.model === null ? {} : { model: unsent.model }) };
   switch (unsent.kind) {
     case "start":
-      return startConversation({ ...common, content: unsent.content });
+      return startConversation({ ...common, content: unsent.content, ...unsent.settings });
     case "ask":
       return askIn(conversation, { ...common, content: unsent.content, parent: unsent.parent });
     case "again":
