@@ -1,6 +1,7 @@
 import { refDebounced } from "@vueuse/core";
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from "vue";
 
+import { splitFiles } from "@/composables/attachedFiles";
 import { markdown } from "@/composables/heavy";
 import type { ShownMessage } from "@/composables/outbox";
 import { countOf, patternOf } from "@/composables/textRanges";
@@ -44,7 +45,8 @@ export function useFind(path: () => readonly ShownMessage[], firstInView: () => 
   let turn = 0;
 
   async function saidIn(message: ShownMessage): Promise<string> {
-    if (message.role === "user") return message.content;
+    // Attached files are folded; what cannot be seen is not found.
+    if (message.role === "user") return splitFiles(message.content).words;
     const known = said.get(message.content);
     if (known !== undefined) return known;
     const loaded = markdown.now() ?? (await markdown.wanted());
