@@ -126,4 +126,11 @@ export const chat = {
     tooLong: "{name} is too long ({count}): a question and its files may have {max} characters together. Attach the part that matters.",
     tooMany: "{name} was left out: a question takes {max} files at most.",
   },
+  copyMarkdown: "Copy as Markdown",
+  draw: "Make an image from this",
+  aloud: {
+    read: "Read aloud",
+    stop: "Stop reading",
+    nothing: "There is nothing to read aloud: the answer is only code.",
+  },
 };

@@ -128,4 +128,11 @@ export const chat: Messages["chat"] = {
     tooLong: "{name} 太长（{count}）：问题与文件合计不超过 {max} 个字符，请只附上有用的部分。",
     tooMany: "没有附上 {name}：一个问题最多附 {max} 个文件。",
   },
+  copyMarkdown: "复制为 Markdown",
+  draw: "用它生成图像",
+  aloud: {
+    read: "朗读",
+    stop: "停止朗读",
+    nothing: "没有可朗读的内容：这个回答只有代码。",
+  },
 };
