@@ -1,6 +1,6 @@
 import { computed, onScopeDispose, ref, watch, type ComputedRef, type Ref } from "vue";
 
-import { ApiError } from "@/api/http";
+import type { ApiError } from "@/api/http";
 import { spokenText } from "@/composables/plainAnswer";
 import { isEnded } from "@/composables/snapshot";
 import { useJob } from "@/composables/useJob";
