@@ -1,7 +1,7 @@
 import { ApiError, ask } from "@/api/http";
 import { askPage } from "@/api/pages";
 import { untilAnswered } from "@/api/retry";
-import type { Conversation, ConversationDetail, Message, Page, Rating } from "@/api/types";
+import type { AnswerSettings, Conversation, ConversationDetail, Message, Page, Rating } from "@/api/types";
 
 const PATH = "/api/v1/conversations";
 
@@ -39,7 +39,7 @@ interface Asked {
 }
 
 /** Begin a conversation with its first question. */
-export async function startConversation({ key, ...question }: Asked & { content: string; assistant?: string }): Promise<Added> {
+export async function startConversation({ key, ...question }: Asked & { content: string; assistant?: string } & Partial<AnswerSettings>): Promise<Added> {
   const { messages, ...conversation } = await post<ConversationDetail>(PATH, question, key);
   return { conversation, messages };
 }
@@ -54,7 +54,7 @@ export async function askAgain(id: string, answer: string, { key, ...wish }: Ask
   return post<Added>(`${addressOf(id)}/messages/${encodeURIComponent(answer)}/again`, wish, key);
 }
 
-export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "folder" | "current" | "model">>;
+export type ConversationChange = Partial<Pick<Conversation, "title" | "pinned" | "archived" | "folder" | "current" | "model" | keyof AnswerSettings>>;
 
 export async function changeConversation(id: string, change: ConversationChange): Promise<Conversation> {
   return untilAnswered(() => ask<Conversation>(addressOf(id), { method: "PATCH", json: change }));

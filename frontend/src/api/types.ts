@@ -147,14 +147,18 @@ export interface Message {
   rating_reason: string;
 }
 
-export interface Conversation {
+/** How a conversation is asked; `params` as in the input of a chat job. */
+export interface AnswerSettings {
+  system: string;
+  params: Record<string, number>;
+}
+
+export interface Conversation extends AnswerSettings {
   id: string;
   title: string;
   /** Named by its owner or a model; until then its title is the first words. */
   titled: boolean;
   model: string;
-  system: string;
-  params: Record<string, number>;
   pinned: boolean;
   archived: boolean;
   /** Which assistant it was begun with, as long as there is such a one. */

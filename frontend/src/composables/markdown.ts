@@ -4,6 +4,8 @@ import DOMPurify from "dompurify";
 import MarkdownIt from "markdown-it";
 import type Token from "markdown-it/lib/token.mjs";
 
+import { mathRules } from "@/composables/mathRules";
+
 export type Block =
   | { readonly key: number; readonly kind: "html"; readonly html: string }
   | { readonly key: number; readonly kind: "code"; readonly language: string; readonly code: string };
@@ -23,6 +25,15 @@ function createParser(): MarkdownIt {
       token.attrSet("class", `align-${align}`);
     }
   });
+  md.use(mathRules);
+  // The source, until the block is done and somebody draws it: composables/maths.ts.
+  const math = (className: string) => (tokens: Token[], index: number): string =>
+    `<span class="${className}">${md.utils.escapeHtml(tokens[index]?.content ?? "")}</span>`;
+  md.renderer.rules["math_inline"] = math("math");
+  md.renderer.rules["math_block"] = math("math displayed");
+  // Wide tables scroll by themselves, also for who has only a keyboard.
+  md.renderer.rules["table_open"] = () => '<div class="table" tabindex="0"><table>';
+  md.renderer.rules["table_close"] = () => "</table></div>";
   md.renderer.rules["link_open"] = (tokens, index, options, _env, self) => {
     tokens[index]?.attrSet("target", "_blank");
     tokens[index]?.attrSet("rel", "noopener noreferrer nofollow");
@@ -59,6 +70,27 @@ function render(group: Group, key: number): Block {
   }
   const html = md.renderer.render(group.tokens, md.options, {});
   return { key, kind: "html", html: DOMPurify.sanitize(html, { USE_PROFILES: { html: true }, ADD_ATTR: ["target"], FORBID_ATTR: ["style"] }) };
+}
+
+/** How a text reads without its marks: what is said, line by line. */
+export function plainText(text: string, { code, maths }: { code: boolean; maths: boolean }): string {
+  const lines: string[] = [];
+  for (const token of md.parse(text, {})) {
+    if (token.type === "inline") lines.push(wordsOf(token.children ?? [], maths));
+    else if (token.type === "math_block" && maths) lines.push(token.content);
+    else if ((token.type === "fence" || token.type === "code_block") && code) lines.push(token.content.trimEnd());
+  }
+  return lines.filter((line) => line !== "").join("\n");
+}
+
+function wordsOf(tokens: readonly Token[], maths: boolean): string {
+  return tokens
+    .map(({ type, content }) => {
+      if (type === "softbreak" || type === "hardbreak") return "\n";
+      if (type === "math_inline" || type === "math_block") return maths ? content : "";
+      return type === "text" || type === "code_inline" ? content : "";
+    })
+    .join("");
 }
 
 function offsetOfLine(text: string, line: number): number {

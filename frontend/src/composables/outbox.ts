@@ -1,7 +1,7 @@
 /** What was asked and the server has not confirmed: kept in this browser until it has, so that nothing typed is lost. */
 
 import type { ApiError } from "@/api/http";
-import type { Conversation, Message, MessageState } from "@/api/types";
+import type { AnswerSettings, Conversation, Message, MessageState } from "@/api/types";
 
 interface Wish {
   /** Its idempotency key. */
@@ -14,7 +14,7 @@ interface Wish {
 
 export type Unsent = Wish &
   (
-    | { readonly kind: "start"; readonly content: string; readonly assistant?: string; readonly models?: readonly string[] }
+    | { readonly kind: "start"; readonly content: string; readonly assistant?: string; readonly models?: readonly string[]; readonly settings?: Partial<AnswerSettings> }
     | { readonly kind: "ask"; readonly content: string; readonly parent: string | null; readonly models?: readonly string[] }
     | { readonly kind: "again"; readonly answer: string; readonly question: string | null; readonly beside?: boolean }
   );
@@ -98,8 +98,8 @@ export function conversationOf(unsent: Unsent & { kind: "start" }): Conversation
     title: titleOf(unsent.content),
     titled: false,
     model: unsent.model ?? "",
-    system: "",
-    params: {},
+    system: unsent.settings?.system ?? "",
+    params: unsent.settings?.params ?? {},
     pinned: false,
     archived: false,
     assistant: unsent.assistant ?? null,

@@ -4,7 +4,7 @@ import { computed, shallowReactive, shallowRef, watch } from "vue";
 import * as api from "@/api/conversations";
 import { ApiError } from "@/api/http";
 import { newId } from "@/api/ids";
-import type { Conversation, ConversationDetail, Message } from "@/api/types";
+import type { AnswerSettings, Conversation, ConversationDetail, Message } from "@/api/types";
 import { jobOf, mergeMessages, settled } from "@/composables/answers";
 import { importStored } from "@/composables/importStored";
 import { newestEndBelow, pathTo } from "@/composables/messageTree";
@@ -23,7 +23,9 @@ export interface Question {
   conversation?: string | undefined;
   model: string | null;
   /** Who a new conversation begins with. */
-  assistant?: string | undefined;
+  assistant?: string;
+  /** How it is answered from the beginning. */
+  settings?: Partial<AnswerSettings>;
   /** Each of them answers, instead of `model`. */
   models?: readonly string[] | undefined;
 }
@@ -192,11 +194,11 @@ export const useConversations = defineStore("conversations", () => {
   // --- asking
 
   /** Ask in a conversation (a new one without an id) and give its id back; the question shows at once. */
-  function send(content: string, { conversation, model, assistant, models }: Question): string {
+  function send(content: string, { conversation, model, models, ...begun }: Question): string {
     const several = models === undefined ? {} : { models };
     if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model, several);
     const key = newId();
-    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content, ...several, ...(assistant === undefined ? {} : { assistant }) };
+    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content, ...several, ...begun };
     rows.set(key, conversationOf(unsent));
     submit(unsent);
     return key;
@@ -265,14 +267,14 @@ export const useConversations = defineStore("conversations", () => {
     if (unsent !== undefined) void deliver(unsent);
   }
 
-  /** Give up what stayed unsent; the text that was typed comes back. */
-  function takeBack(answer: string): string {
+  /** Give up what stayed unsent; what was typed comes back. */
+  function takeBack(answer: string): { content: string; settings?: Partial<AnswerSettings> } {
     const unsent = unsentOf(answer);
-    if (unsent === undefined) return "";
+    if (unsent === undefined) return { content: "" };
     outbox.drop(unsent);
     unsentEnds.delete(unsent.conversation);
     if (unsent.kind === "start") rows.delete(unsent.conversation);
-    return unsent.kind === "again" ? "" : unsent.content;
+    return unsent.kind === "again" ? { content: "" } : unsent;
   }
 
   // --- keeping order
@@ -299,6 +301,20 @@ export const useConversations = defineStore("conversations", () => {
     rows.set(id, { ...before, ...wanted });
     await inTurn(id, () => patch(id, wanted, before));
     if (changing.get(id) === mine) changing.delete(id);
+  }
+
+  /** Ask it differently from now on. Why the server did not take that, or null; then all is as it was. */
+  async function configure(id: string, settings: Partial<AnswerSettings>): Promise<ApiError | null> {
+    let refused: ApiError | null = null;
+    await inTurn(id, async () => {
+      try {
+        put(await api.changeConversation(id, settings));
+      } catch (reason) {
+        if (!(reason instanceof ApiError)) throw reason;
+        refused = reason;
+      }
+    });
+    return refused;
   }
 
   async function patch(id: string, wanted: api.ConversationChange, before: Conversation): Promise<void> {
@@ -417,5 +433,5 @@ export const useConversations = defineStore("conversations", () => {
     { immediate: true },
   );
 
-  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, rate, remove };
+  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, configure, rate, remove };
 });

@@ -65,7 +65,7 @@ async function post(unsent: Unsent): Promise<Added> {
   const common = { key, ...(models === undefined ? one : { models }) };
   switch (unsent.kind) {
     case "start":
-      return startConversation({ ...common, content: unsent.content, ...(unsent.assistant === undefined ? {} : { assistant: unsent.assistant }) });
+      return startConversation({ ...common, content: unsent.content, ...(unsent.assistant === undefined ? {} : { assistant: unsent.assistant }), ...unsent.settings });
     case "ask":
       return askIn(conversation, { ...common, content: unsent.content, parent: unsent.parent });
     case "again":

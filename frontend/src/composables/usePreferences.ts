@@ -12,6 +12,7 @@ export const usePreferences = defineStore("preferences", () => {
   const theme = useLocalStorage<Theme>("studio.theme", "system", { serializer: json<Theme>() });
   const locale = useLocalStorage<Locale>("studio.locale", preferredLocale(), { serializer: json<Locale>() });
   const listOpen = useLocalStorage("studio.list", true);
+  const quietInspectorOpen = useLocalStorage("studio.inspector.quiet", false);
   const inspectorOpen = useLocalStorage("studio.inspector", true);
 
   const systemDark = usePreferredDark();
@@ -25,7 +26,7 @@ export const usePreferences = defineStore("preferences", () => {
     if (LOCALES.includes(locale.value)) void setLocale(locale.value);
   });
 
-  return { theme, locale, dark, listOpen, inspectorOpen };
+  return { theme, locale, dark, listOpen, inspectorOpen, quietInspectorOpen };
 });
 
 function json<T>(): { read: (raw: string) => T; write: (value: T) => string } {

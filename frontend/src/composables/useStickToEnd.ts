@@ -2,6 +2,8 @@ import { useEventListener, useResizeObserver } from "@vueuse/core";
 import { nextTick, ref, type Ref } from "vue";
 
 const NEAR_PX = 40;
+// For so long after a key, a wheel or a touch the view may still be moving by it.
+const READER_MS = 400;
 
 export interface UseStickToEnd {
   /** Whether the view is at the end and follows it. */
@@ -12,11 +14,14 @@ export interface UseStickToEnd {
 /**
  * Keep a scrolling element at its end while the reader is there.
  *
- * One scroll upward stops it and nothing moves any more; coming back to the end starts it again.
+ * One scroll upward stops it and nothing moves any more; coming back to the end starts it again. A list that measures
+ * its rows moves the view as well: only what comes of the reader's hands counts.
  */
 export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HTMLElement | null>): UseStickToEnd {
   const following = ref(true);
   let lastTop = 0;
+  let readerUntil = 0;
+  let holding = false;
 
   function jump(): void {
     const element = scroller.value;
@@ -25,28 +30,37 @@ export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HT
     lastTop = element.scrollTop;
   }
 
-  useEventListener(
-    scroller,
-    "scroll",
-    () => {
-      const element = scroller.value;
-      if (element === null) return;
-      const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
-      if (element.scrollTop < lastTop - 1) following.value = atEnd && following.value && element.scrollTop >= lastTop - NEAR_PX;
-      else if (atEnd) following.value = true;
-      lastTop = element.scrollTop;
-    },
-    { passive: true },
-  );
-  useEventListener(
-    scroller,
-    "wheel",
-    (event: WheelEvent) => {
-      // Faster than the scroll event, which arrives after the next token has already pulled the view down.
-      if (event.deltaY < 0) following.value = false;
-    },
-    { passive: true },
-  );
+  function readerActs(): void {
+    readerUntil = performance.now() + READER_MS;
+  }
+
+  function onScroll(): void {
+    const element = scroller.value;
+    if (element === null) return;
+    const top = element.scrollTop;
+    const byReader = holding || performance.now() < readerUntil;
+    if (top < lastTop - 1 && byReader) following.value = false;
+    else if (top > lastTop && element.scrollHeight - top - element.clientHeight < NEAR_PX) following.value = true;
+    lastTop = top;
+  }
+
+  function onWheel(event: WheelEvent): void {
+    readerActs();
+    // Faster than the scroll event, which arrives after the next token has already pulled the view down.
+    if (event.deltaY < 0 && (scroller.value?.scrollTop ?? 0) > 0) following.value = false;
+  }
+
+  function setHolding(event: PointerEvent): void {
+    // What is held is the bar that scrolls; the middle button scrolls from anywhere.
+    holding = event.target === scroller.value || event.button === 1;
+  }
+
+  const passive = { passive: true };
+  useEventListener(scroller, "scroll", onScroll, passive);
+  useEventListener(scroller, "wheel", onWheel, passive);
+  useEventListener(scroller, ["touchmove", "keydown"], readerActs, passive);
+  useEventListener(scroller, "pointerdown", setHolding, passive);
+  useEventListener(["pointerup", "pointercancel"], () => (holding = false), passive);
   useResizeObserver([scroller, content], () => {
     if (following.value) jump();
   });

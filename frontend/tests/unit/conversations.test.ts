@@ -130,7 +130,7 @@ describe("a question", () => {
     expect(path(id).at(-1)?.state).toBe("sending");
     await settle();
     expect(path(id).at(-1)?.state).toBe("unsent");
-    expect(useConversations().takeBack(waiting?.id ?? "")).toBe("Two");
+    expect(useConversations().takeBack(waiting?.id ?? "").content).toBe("Two");
     expect(texts(id)).toEqual(["One", "First"]);
   });
 

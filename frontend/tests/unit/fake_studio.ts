@@ -19,6 +19,14 @@ interface Stored extends Conversation {
 const NOT_FOUND: Answer = [404, { error: { code: "not_found", message: "There is no such thing." } }];
 const AWAY: Answer = [503, { error: { code: "unavailable", message: "Redis does not answer." } }];
 
+const optional = (limits: Body): Body => ({ anyOf: [limits, { type: "null" }], default: null });
+export const CHAT_SCHEMA = {
+  max_tokens: { type: "integer", minimum: 1, maximum: 131_072, default: 1024 },
+  temperature: optional({ type: "number", minimum: 0, maximum: 2 }),
+  top_p: optional({ type: "number", exclusiveMinimum: 0, maximum: 1 }),
+  seed: optional({ type: "integer", minimum: 0, exclusiveMaximum: 2 ** 63 }),
+};
+
 export class FakeServer {
   jobs = new Map<string, ChatJob>();
   conversations = new Map<string, Stored>();
@@ -36,6 +44,8 @@ export class FakeServer {
   loseNextAnswer = false;
   /** Changes are refused. */
   refuses = false;
+  /** The answer to a change that is wrong. */
+  refusal: Answer | null = null;
   private clock = Date.parse("2026-01-01T00:00:00Z");
 
   readonly fetch = (address: string, init: RequestInit = {}): Promise<Response> => {
@@ -64,6 +74,7 @@ export class FakeServer {
   private answer(method: string, parts: string[], query: URLSearchParams, body: Body): Answer {
     const [kind = "", id = "", action = "", message = "", verb = ""] = parts;
     if (kind === "session") return [200, { user: { id: "u", email: "a@b", name: "A", is_staff: false }, workspace: { id: "w", name: "W", role: "owner" } }];
+    if (kind === "kinds") return [200, { chat: { properties: CHAT_SCHEMA } }];
     if (kind === "jobs") return this.job(method, id, action, body);
     if (method !== "GET" && this.refuses) return AWAY;
     if (kind === "folders") return this.kept(this.folders, method, id, action, { conversations: 0, ...body });
@@ -131,7 +142,7 @@ export class FakeServer {
 
   private whole(method: string, found: Stored, body: Body): Answer {
     if (method === "GET") return [200, found];
-    if (method === "PATCH") return [200, rowOf(Object.assign(found, body))];
+    if (method === "PATCH") return this.refusal ?? [200, rowOf(Object.assign(found, body, { updated_at: this.now() }))];
     found.deleted = true;
     return [204, null];
   }
@@ -147,7 +158,8 @@ export class FakeServer {
   }
 
   private start(body: Body): Answer {
-    const made = this.addConversation({ title: String(body["content"]), assistant: (body["assistant"] as string | undefined) ?? null });
+    const { system = "", params = {}, assistant = null } = body as Partial<Stored>;
+    const made = this.addConversation({ title: String(body["content"]), system, params, assistant });
     this.asks(made, body);
     return [201, made];
   }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { GrowingMarkdown, type Block } from "@/composables/markdown";
+import { highlight } from "@/composables/highlight";
+import { GrowingMarkdown, plainText, type Block } from "@/composables/markdown";
+import { drawFormula, htmlOf } from "@/composables/maths";
 
 function render(text: string): Block[] {
   return new GrowingMarkdown().update(text);
@@ -34,12 +36,26 @@ print("b")
 Setext
 ===
 
+A sum $a_1 + a_2$ and \\(b\\), then
+
+$$
+\\int_0^1 x^2
+
+= \\frac13
+$$
+
+\\[
+a
+
+b
+\\]
+
 The end.`;
 
 describe("a growing text", () => {
   it("ends as the same blocks as the whole text at once, wherever it was cut", () => {
     const whole = render(TEXT);
-    expect(whole).toHaveLength(7);
+    expect(whole).toHaveLength(10);
     for (const size of [1, 2, 3, 7, 50]) {
       const growing = new GrowingMarkdown();
       let last: Block[] = [];
@@ -91,5 +107,85 @@ describe("what a model could smuggle in", () => {
     const table = html("| a |\n|--:|\n| 1 |");
     expect(table).toContain('class="align-right"');
     expect(table).not.toContain("style");
+  });
+});
+
+describe("maths", () => {
+  const formulas = (text: string): string[] => [...html(text).matchAll(/<span class="(math[^"]*)">([^<]*)<\/span>/g)].map((match) => `${match[1]}: ${match[2]}`);
+
+  it.each([
+    ["so $x^2$ it is", ["math: x^2"]],
+    ["so \\(x_1*y*\\) it is", ["math: x_1*y*"]],
+    ["so $$x$$ it is", ["math displayed: x"]],
+    ["$$x$$", ["math displayed: x"]],
+    ["$$x$$ and $$y$$", ["math displayed: x", "math displayed: y"]],
+    ["\\[x\\]", ["math displayed: x"]],
+    ["\\[\na\n\n- b\n\\]", ["math displayed: a\n\n- b"]],
+    ["$$ a\n- b $$", ["math displayed: a\n- b"]],
+    ["- a list\n  $$\n  y\n  $$\n- more", ["math displayed: y"]],
+    ["若 $a<b$，则 $b>a$。", ["math: a&lt;b", "math: b&gt;a"]],
+  ])("%j is read", (text, found) => {
+    expect(formulas(text)).toEqual(found);
+  });
+
+  it.each(["from $5 to $10", "$HOME or `$PATH`", "`$x$`", "\\$x\\$", "a $ b $ c", "$$ is money", "\\\\(x\\\\)", "    $$\n    x\n    $$"])("%j is none", (text) => {
+    expect(formulas(text)).toEqual([]);
+  });
+
+  it("holds what follows while it is still being written", () => {
+    expect(formulas("$$\na\n\n# b")).toEqual(["math displayed: a\n\n# b"]);
+  });
+
+  it("is drawn without a style attribute in the markup", () => {
+    const drawn = htmlOf("\\vec{x} = \\sqrt{\\frac{a}{b}} + \\boxed{y}", true) ?? "";
+    expect(drawn).toContain("<math");
+    expect(drawn).toContain("data-style=");
+    expect(drawn).not.toMatch(/\sstyle=/);
+    expect(drawn).not.toContain("annotation");
+  });
+
+  it("stands where KaTeX says, set through the element's own style", () => {
+    const element = document.createElement("span");
+    element.className = "math";
+    element.textContent = "x^2";
+    drawFormula(element);
+    expect(element.className).toBe("math drawn");
+    expect(element.querySelector("[data-style]")).toBeNull();
+    expect(element.querySelector<HTMLElement>(".strut")?.style.height).toMatch(/em$/);
+  });
+
+  it("that is no TeX stays as it was written", () => {
+    const element = document.createElement("span");
+    element.textContent = "\\frac{";
+    drawFormula(element);
+    expect(element.textContent).toBe("\\frac{");
+    expect(element.classList.contains("unread")).toBe(true);
+  });
+
+  it.each(["\\href{javascript:alert(1)}{x}", "\\includegraphics{https://elsewhere.example/x.png}", "\\htmlStyle{color:red}{x}"])("%s does nothing", (tex) => {
+    expect(htmlOf(tex, false) ?? "").not.toMatch(/<a |href=|src=|<img|color:red/);
+  });
+});
+
+describe("code", () => {
+  it("is coloured by classes, and what it holds stays text", () => {
+    expect(highlight("let a = '<b>';", "js")).toContain('<span class="hljs-keyword">let</span>');
+    expect(highlight("let a = '<b>';", "js")).toContain("&lt;b&gt;");
+  });
+
+  it("of a language that nobody knows stays plain", () => {
+    expect(highlight("x", "no-such-language")).toBeNull();
+  });
+});
+
+describe("the plain text", () => {
+  it("is what is said, without the marks", () => {
+    expect(plainText("# A\n\nB **bold** [link](https://x.example) `c` $d$\n\n```js\ne\n```\n\n| f | g |\n|--|--|\n| h | i |", { code: true, maths: false })).toBe(
+      "A\nB bold link c \ne\nf\ng\nh\ni",
+    );
+  });
+
+  it("leaves out code where nobody wants to hear it", () => {
+    expect(plainText("A\n\n```js\ne\n```\n\nB $d$", { code: false, maths: true })).toBe("A\nB d");
   });
 });

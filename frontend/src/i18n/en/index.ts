@@ -5,6 +5,6 @@ import { compare } from "@/i18n/en/compare";
 import { folders } from "@/i18n/en/folders";
 import { gallery } from "@/i18n/en/gallery";
 import { image } from "@/i18n/en/image";
-import { voice } from "@/i18n/en/voice";
+import { ssml, textFile, voice, voiceStyle } from "@/i18n/en/voice";
 
-export const en = { ...common, assistants, chat, compare, folders, gallery, image, voice };
+export const en = { ...common, assistants, chat, compare, folders, gallery, image, ssml, textFile, voice, voiceStyle };

@@ -6,6 +6,6 @@ import { compare } from "@/i18n/zh/compare";
 import { folders } from "@/i18n/zh/folders";
 import { gallery } from "@/i18n/zh/gallery";
 import { image } from "@/i18n/zh/image";
-import { voice } from "@/i18n/zh/voice";
+import { ssml, textFile, voice, voiceStyle } from "@/i18n/zh/voice";
 
-export const zh: Messages = { ...common, assistants, chat, compare, folders, gallery, image, voice };
+export const zh: Messages = { ...common, assistants, chat, compare, folders, gallery, image, ssml, textFile, voice, voiceStyle };
