@@ -101,7 +101,7 @@ describe("a question to two models", () => {
     const used = compare();
     expect(answers(used)).toEqual(["a unsent", "b unsent"]);
     const second = used.comparison.value?.answers[1];
-    expect(useConversations().takeBack(second?.id ?? "")).toBe("Which?");
+    expect(useConversations().takeBack(second?.id ?? "").content).toBe("Which?");
     expect(used.comparison.value).toBeNull();
   });
 });
