@@ -6,7 +6,8 @@ import asyncio
 import io
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from importlib import import_module
 from typing import Any, cast
@@ -351,8 +352,23 @@ def test_a_change_that_cannot_be_made_is_refused(client: Client, body: Any, fiel
 # --- deleting
 
 
+@pytest.fixture
+def erase(
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
+) -> Callable[[], None]:
+    """What the cpu worker does every minute, with its commit: files go only after that."""
+
+    def run() -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            services.erase_deleted()
+
+    return run
+
+
 @pytest.mark.usefixtures("ada")
-def test_a_deleted_picture_is_gone_at_once_and_comes_back_as_it_was(client: Client, painter: Painter) -> None:
+def test_a_deleted_picture_is_gone_at_once_and_comes_back_as_it_was(
+    client: Client, painter: Painter, erase: Callable[[], None]
+) -> None:
     (picture,) = paint(client, painter)
     patch(client, f"{URL}/{picture}", {"favourite": True})
     before = get(client, f"{URL}/{picture}")
@@ -360,16 +376,18 @@ def test_a_deleted_picture_is_gone_at_once_and_comes_back_as_it_was(client: Clie
     for path in ("", "/file"):
         get(client, f"{URL}/{picture}{path}", status=404)
     patch(client, f"{URL}/{picture}", {"favourite": False}, status=404)
-    services.erase_deleted()
+    erase()
     assert listed(client) == []
     assert post(client, f"{URL}/restore", {"pictures": [picture]}) == {"changed": 1}
     assert get(client, f"{URL}/{picture}") == before
-    services.erase_deleted()
+    erase()
     assert listed(client) == [picture]
 
 
 @pytest.mark.usefixtures("ada")
-def test_ten_minutes_later_no_file_and_no_prompt_is_left(client: Client, painter: Painter) -> None:
+def test_ten_minutes_later_no_file_and_no_prompt_is_left(
+    client: Client, painter: Painter, erase: Callable[[], None]
+) -> None:
     (picture,) = paint(client, painter, "a secret house")
     thumbnails.make_thumbnail(row_of(picture))
     names = stored_names(picture)
@@ -377,7 +395,7 @@ def test_ten_minutes_later_no_file_and_no_prompt_is_left(client: Client, painter
     assert all(default_storage.exists(name) for name in names)
     delete_long_ago(client, picture)
     assert post(client, f"{URL}/restore", {"pictures": [picture]}) == {"changed": 0}
-    services.erase_deleted()
+    erase()
     assert not any(default_storage.exists(name) for name in names)
     assert not Job.objects.exists()
     assert not Artifact.objects.exists()
@@ -385,12 +403,14 @@ def test_ten_minutes_later_no_file_and_no_prompt_is_left(client: Client, painter
 
 
 @pytest.mark.usefixtures("ada")
-def test_a_job_stays_as_long_as_one_of_its_pictures_does(client: Client, painter: Painter) -> None:
+def test_a_job_stays_as_long_as_one_of_its_pictures_does(
+    client: Client, painter: Painter, erase: Callable[[], None]
+) -> None:
     first, second = paint(client, painter, count=2)
     job = get(client, f"{URL}/{first}")["job"]
     (gone,) = stored_names(first)
     delete_long_ago(client, first)
-    services.erase_deleted()
+    erase()
     assert not default_storage.exists(gone)
     made = get(client, f"/api/v1/jobs/{job}")["result"]["artifacts"]
     assert [uuid.UUID(artifact["id"]) for artifact in made] == [uuid.UUID(second)]
@@ -398,20 +418,22 @@ def test_a_job_stays_as_long_as_one_of_its_pictures_does(client: Client, painter
     get(client, f"/api/v1/jobs/{job}/artifacts/{first}", status=404)
     assert file_of(client, f"{URL}/{second}/file") == picture_bytes(8)
     delete_long_ago(client, second)
-    services.erase_deleted()
+    erase()
     get(client, f"/api/v1/jobs/{job}", status=404)
 
 
 @pytest.mark.usefixtures("ada")
-def test_a_file_that_another_picture_shares_stays_until_that_goes(client: Client, painter: Painter) -> None:
+def test_a_file_that_another_picture_shares_stays_until_that_goes(
+    client: Client, painter: Painter, erase: Callable[[], None]
+) -> None:
     (first,), (second,) = paint(client, painter), paint(client, painter)
     (name,) = stored_names(first)
     assert stored_names(second) == [name]
     delete_long_ago(client, first)
-    services.erase_deleted()
+    erase()
     assert file_of(client, f"{URL}/{second}/file") == picture_bytes(7)
     delete_long_ago(client, second)
-    services.erase_deleted()
+    erase()
     assert not default_storage.exists(name)
 
 
