@@ -310,6 +310,7 @@ def test_attached_files_survive_a_reload_reach_the_question_and_are_shown_folded
     signed_in.reload()
     chips = signed_in.get_by_role("list", name="Attached files").get_by_role("listitem")
     expect(chips).to_have_count(2)
+    expect(signed_in.locator("article.answer")).to_be_visible()
     signed_in.get_by_role("button", name="Remove spare.csv").click()
     signed_in.get_by_label("Your message").press("Enter")
     question = signed_in.locator("article.question").last

@@ -74,6 +74,8 @@ export function useFindMarks(find: UseFind, scroller: Ref<HTMLElement | null>, s
     const root = scroller.value;
     if (root === null) return true;
     const [view, place] = [root.getBoundingClientRect(), range.getBoundingClientRect()];
+    // In code or a table that scrolls by itself.
+    if (place.left < view.left || place.right > view.right) range.startContainer.parentElement?.scrollIntoView({ block: "nearest", inline: "center" });
     if (place.top >= view.top + MARGIN_PX && place.bottom <= view.bottom - MARGIN_PX) return true;
     const before = root.scrollTop;
     root.scrollTop += place.top - view.top - view.height / 2;

@@ -1,5 +1,5 @@
 import { useEventListener, useResizeObserver } from "@vueuse/core";
-import { nextTick, ref, type Ref } from "vue";
+import { computed, nextTick, ref, type ComputedRef, type Ref } from "vue";
 
 const NEAR_PX = 40;
 // For so long after a key, a wheel or a touch the view may still be moving by it.
@@ -8,6 +8,8 @@ const READER_MS = 400;
 export interface UseStickToEnd {
   /** Whether the view is at the end and follows it. */
   following: Ref<boolean>;
+  /** There is more below that the reader does not see and the view does not follow. */
+  away: ComputedRef<boolean>;
   toEnd: () => void;
 }
 
@@ -19,9 +21,14 @@ export interface UseStickToEnd {
  */
 export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HTMLElement | null>): UseStickToEnd {
   const following = ref(true);
+  const near = ref(true);
   let lastTop = 0;
   let readerUntil = 0;
   let holding = false;
+
+  function look(element: HTMLElement): void {
+    near.value = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
+  }
 
   function jump(): void {
     const element = scroller.value;
@@ -38,9 +45,10 @@ export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HT
     const element = scroller.value;
     if (element === null) return;
     const top = element.scrollTop;
+    look(element);
     const byReader = holding || performance.now() < readerUntil;
     if (top < lastTop - 1 && byReader) following.value = false;
-    else if (top > lastTop && element.scrollHeight - top - element.clientHeight < NEAR_PX) following.value = true;
+    else if (top > lastTop && near.value) following.value = true;
     lastTop = top;
   }
 
@@ -63,6 +71,7 @@ export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HT
   useEventListener(["pointerup", "pointercancel"], () => (holding = false), passive);
   useResizeObserver([scroller, content], () => {
     if (following.value) jump();
+    if (scroller.value !== null) look(scroller.value);
   });
 
   function toEnd(): void {
@@ -70,5 +79,5 @@ export function useStickToEnd(scroller: Ref<HTMLElement | null>, content: Ref<HT
     void nextTick(jump);
   }
 
-  return { following, toEnd };
+  return { following, away: computed(() => !following.value && !near.value), toEnd };
 }

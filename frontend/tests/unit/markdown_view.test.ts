@@ -1,11 +1,11 @@
-import { flushPromises, mount } from "@vue/test-utils";
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { describe, expect, it } from "vitest";
 
 import MarkdownView from "@/components/MarkdownView.vue";
 import { highlighting, maths } from "@/composables/heavy";
 import { i18n } from "@/i18n";
 
-function show(text: string, growing: boolean): ReturnType<typeof mount<typeof MarkdownView>> {
+function show(text: string, growing: boolean): VueWrapper {
   return mount(MarkdownView, { props: { text, growing }, global: { plugins: [i18n] } });
 }
 
@@ -18,11 +18,12 @@ describe("an answer that grows", () => {
   it("keeps the elements of its finished blocks", async () => {
     const view = show("One.\n\n```js\nlet a;\n```\n\nThr", true);
     await arrived();
-    const before = [...view.element.querySelectorAll("*")].filter((each) => each.closest(".block:last-child") === null);
+    const root = view.element as HTMLElement;
+    const before = [...root.querySelectorAll("*")].filter((each) => each.closest(".block:last-child") === null);
     await view.setProps({ text: "One.\n\n```js\nlet a;\n```\n\nThree and $x$.\n\nFour" });
     await arrived();
     expect(before.length).toBeGreaterThan(5);
-    expect(before.every((each) => view.element.contains(each))).toBe(true);
+    expect(before.every((each) => root.contains(each))).toBe(true);
   });
 
   it("gets its formulas and colours as soon as a block is done, and not before", async () => {
