@@ -1,3 +1,4 @@
+import { until } from "@vueuse/core";
 import { defineStore } from "pinia";
 import { computed, shallowReactive, shallowRef, watch } from "vue";
 
@@ -11,11 +12,14 @@ import { newestEndBelow, pathTo } from "@/composables/messageTree";
 import { answerIdsOf, conversationOf, endOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
 import { isEnded } from "@/composables/snapshot";
 import { useJobs } from "@/composables/useJobs";
+import { useNotices } from "@/composables/useNotices";
 import { useOutbox } from "@/composables/useOutbox";
 import { useSession } from "@/composables/useSession";
 import { useTurns } from "@/composables/useTurns";
 import { whenBack } from "@/composables/whenBack";
 
+/** How long a notice waits for the answer to a beginning of our own. */
+const BEGINNING_MS = 5000;
 const TITLE_DELAYS_MS = [1500, 4000, 10_000, 30_000];
 
 /** Where and of whom something is asked. */
@@ -54,6 +58,8 @@ export const useConversations = defineStore("conversations", () => {
   const unsentEnds = shallowReactive(new Map<string, string>());
   /** Under which id the server keeps what began here under another. */
   const moved = shallowReactive(new Map<string, string>());
+  /** What another page or device has deleted. */
+  const gone = shallowReactive(new Set<string>());
   /** Why the last change of a conversation was not taken. */
   const error = shallowRef<ApiError | null>(null);
 
@@ -94,6 +100,7 @@ export const useConversations = defineStore("conversations", () => {
     // An answer that was overtaken by a newer one.
     if (known !== undefined && conversation.updated_at < known.updated_at) return;
     rows.set(conversation.id, { ...conversation, ...changing.get(conversation.id)?.wanted });
+    gone.delete(conversation.id);
   }
 
   function putMessages(id: string, arrived: readonly Message[]): void {
@@ -378,10 +385,36 @@ export const useConversations = defineStore("conversations", () => {
     }
   }
 
+  // --- what other pages and devices of this person do
+
+  /** It is so now; null when it was deleted. */
+  async function changedElsewhere(id: string, row: Conversation | null): Promise<void> {
+    if (row === null) {
+      rows.delete(id);
+      trees.delete(id);
+      gone.add(id);
+      return;
+    }
+    // What begins here is not shown twice, under its key and under its id.
+    const beginning = [...outbox.entries.values()].find((each) => each.kind === "start" && !outbox.failures.has(each.key));
+    if (beginning !== undefined && !rows.has(id)) await until(() => outbox.entries.has(beginning.key)).toBe(false, { timeout: BEGINNING_MS });
+    const known = rows.get(id);
+    put(row);
+    if (known !== undefined && row.updated_at <= known.updated_at) return;
+    // Somebody has asked: the messages, and the answers that run.
+    await jobs.findRunning();
+    if (!trees.has(id)) return;
+    await open(id).catch((reason: unknown) => {
+      if (!(reason instanceof ApiError)) throw reason;
+    });
+  }
+
+  useNotices("conversation", ({ id, data }) => void changedElsewhere(id, data));
+
   // --- coming and going
 
   function forgetAll(): void {
-    for (const map of [rows, trees, unsentEnds, moved, changing]) map.clear();
+    for (const map of [rows, trees, unsentEnds, moved, changing, gone]) map.clear();
     followed.clear();
     sought.clear();
     error.value = null;
@@ -417,5 +450,5 @@ export const useConversations = defineStore("conversations", () => {
     { immediate: true },
   );
 
-  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, rate, remove };
+  return { rows, running, moved, gone, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, rate, remove };
 });
