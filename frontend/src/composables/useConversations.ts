@@ -18,8 +18,8 @@ import { useSession } from "@/composables/useSession";
 import { useTurns } from "@/composables/useTurns";
 import { whenBack } from "@/composables/whenBack";
 
-/** How long a notice waits for the answer to a beginning of our own. */
-const BEGINNING_MS = 5000;
+/** How long what others do waits for what is on its way from here. */
+const SENDING_MS = 5000;
 const TITLE_DELAYS_MS = [1500, 4000, 10_000, 30_000];
 
 /** Where and of whom something is asked. */
@@ -125,7 +125,7 @@ export const useConversations = defineStore("conversations", () => {
 
   /** The conversation that shows a job, or null when no conversation asked for it. Throws ApiError. */
   async function findByJob(job: string): Promise<string | null> {
-    for (const [id, messages] of trees) if (messages.some((each) => each.job === job)) return id;
+    for (const [id, messages] of trees) if (shows(messages, job)) return id;
     const found = (await api.listConversations({ job })).results[0];
     if (found === undefined) return null;
     put(found);
@@ -178,19 +178,21 @@ export const useConversations = defineStore("conversations", () => {
     for (const delay of TITLE_DELAYS_MS) {
       await new Promise((resolve) => setTimeout(resolve, delay));
       if (rows.get(id)?.titled !== false) return;
-      await open(id).catch((reason: unknown) => {
-        if (!(reason instanceof ApiError)) throw reason;
-      });
+      await openAgain(id);
     }
   }
 
-  /** An answer may run in a conversation that is not open here: asked on another device, or before a reload. */
+  const shows = (messages: readonly Message[], job: string): boolean => messages.some((each) => each.job === job);
+
+  /** An answer may run that is not known here: asked on another device, or before a reload. */
   async function seek(job: string): Promise<void> {
     if (sought.has(job)) return;
     sought.add(job);
     try {
       const id = await findByJob(job);
-      if (id !== null && !trees.has(id)) await open(id);
+      if (id === null) return;
+      await sent(id);
+      if (!shows(trees.get(id) ?? [], job)) await open(id);
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
     }
@@ -395,18 +397,28 @@ export const useConversations = defineStore("conversations", () => {
       gone.add(id);
       return;
     }
-    // What begins here is not shown twice, under its key and under its id.
-    const beginning = [...outbox.entries.values()].find((each) => each.kind === "start" && !outbox.failures.has(each.key));
-    if (beginning !== undefined && !rows.has(id)) await until(() => outbox.entries.has(beginning.key)).toBe(false, { timeout: BEGINNING_MS });
+    await sent(id);
     const known = rows.get(id);
     put(row);
     if (known !== undefined && row.updated_at <= known.updated_at) return;
-    // Somebody has asked: the messages, and the answers that run.
-    await jobs.findRunning();
-    if (!trees.has(id)) return;
-    await open(id).catch((reason: unknown) => {
+    // Somebody has asked. What is not open here is found by the job that answers.
+    if (trees.has(id)) await openAgain(id);
+    else await jobs.findRunning();
+  }
+
+  /** Until nothing of ours is on its way there: it is not shown twice, as unsent and as what the server made of it. */
+  async function sent(id: string): Promise<void> {
+    const isSending = ({ key, kind, conversation }: Unsent): boolean => !outbox.failures.has(key) && (conversation === id || (kind === "start" && !rows.has(id)));
+    await until(() => [...outbox.entries.values()].some(isSending)).toBe(false, { timeout: SENDING_MS });
+  }
+
+  /** Offline, it is read when the connection is back. */
+  async function openAgain(id: string): Promise<void> {
+    try {
+      await open(id);
+    } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
-    });
+    }
   }
 
   useNotices("conversation", ({ id, data }) => void changedElsewhere(id, data));

@@ -4,6 +4,7 @@ import { effectScope, ref } from "vue";
 import { useAssistants } from "@/composables/useAssistants";
 import { useConversationList } from "@/composables/useConversationList";
 import { useConversations } from "@/composables/useConversations";
+import { useJobs } from "@/composables/useJobs";
 import { useFolders } from "@/composables/useFolders";
 import { useThread } from "@/composables/useThread";
 import { begin, end, settle, socket, type FakeServer } from "./fake_studio";
@@ -78,6 +79,27 @@ describe("what another page of the person does", () => {
     elsewhere({});
     await pass();
     expect(server.asked.slice(before)).toEqual([]);
+  });
+
+  it("never shows a question of this page twice, however slow its answer is", async () => {
+    await useConversations().open("conversation-1");
+    server.loseNextAnswer = true;
+    useConversations().send("Why?", { conversation: "conversation-1", model: null });
+    await vi.advanceTimersByTimeAsync(1);
+    elsewhere({});
+    for (let i = 0; i < 20; i += 1) {
+      await vi.advanceTimersByTimeAsync(50);
+      expect(useConversations().get("conversation-1")?.messages).toHaveLength(2);
+    }
+    expect(useConversations().get("conversation-1")?.path.map((each) => each.state)).toEqual(["done", "running"]);
+  });
+
+  it("is found by its job when the notice was missed", async () => {
+    await useConversations().open("conversation-1");
+    await fetch("http://studio/api/v1/conversations/conversation-1/messages", { method: "POST", body: JSON.stringify({ content: "Why?", parent: null }) });
+    await useJobs().findRunning();
+    await pass();
+    expect(useConversations().get("conversation-1")?.path.map((each) => each.content)).toEqual(["Why?", ""]);
   });
 
   it("shows a beginning of this page once, also when the notice is faster than the answer", async () => {
