@@ -14,6 +14,7 @@ from apps.chat import selectors
 from apps.chat.modelfile import Note, read_modelfile
 from apps.chat.models import Assistant
 from apps.chat.services import checked_params
+from apps.jobs.notices import tell
 
 
 def create_assistant(*, actor: Actor, fields: Mapping[str, Any]) -> Assistant:
@@ -22,6 +23,7 @@ def create_assistant(*, actor: Actor, fields: Mapping[str, Any]) -> Assistant:
     assistant = Assistant(workspace_id=actor.workspace_id, owner_id=actor.user_id)
     _describe(assistant, fields)
     assistant.save(force_insert=True)
+    _tell_of_assistants(actor)
     return assistant
 
 
@@ -30,6 +32,7 @@ def change_assistant(*, actor: Actor, assistant_id: str, fields: Mapping[str, An
     assistant = selectors.get_assistant(actor, assistant_id)
     _describe(assistant, fields)
     assistant.save(update_fields=list(fields))
+    _tell_of_assistants(actor)
     return assistant
 
 
@@ -38,6 +41,7 @@ def delete_assistant(*, actor: Actor, assistant_id: str) -> None:
     assistant = selectors.get_assistant(actor, assistant_id)
     assistant.deleted_at = timezone.now()
     assistant.save(update_fields=["deleted_at"])
+    _tell_of_assistants(actor)
 
 
 def restore_assistant(*, actor: Actor, assistant_id: str) -> Assistant:
@@ -45,7 +49,12 @@ def restore_assistant(*, actor: Actor, assistant_id: str) -> Assistant:
     assistant = selectors.get_assistant(actor, assistant_id, deleted=True)
     assistant.deleted_at = None
     assistant.save(update_fields=["deleted_at"])
+    _tell_of_assistants(actor)
     return assistant
+
+
+def _tell_of_assistants(actor: Actor) -> None:
+    tell(workspace_id=actor.workspace_id, user_id=actor.user_id, thing="assistants")
 
 
 def import_modelfile(*, actor: Actor, name: str, modelfile: str) -> tuple[Assistant, list[Note]]:

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.pagination import HighestRank
 from apps.accounts.authentication import actor_of
-from apps.chat import exchange, selectors, services
+from apps.chat import exchange, folder_services, selectors, services
 from apps.chat.models import Conversation, Message
 from apps.chat.serializers import (
     AgainInput,
@@ -212,7 +212,9 @@ class FoldersView(APIView):
     @extend_schema(operation_id="folders_create", request=FolderInput, responses={201: FolderOutput})
     def post(self, request: Request) -> Response:
         """A new folder."""
-        folder = services.create_folder(actor=actor_of(request), **parsed(FolderInput(data=request.data)))
+        folder = folder_services.create_folder(
+            actor=actor_of(request), **parsed(FolderInput(data=request.data))
+        )
         return Response(selectors.view_folder(folder), status=201)
 
 
@@ -223,13 +225,13 @@ class FolderView(APIView):
     def patch(self, request: Request, folder_id: str) -> Response:
         """Rename it."""
         asked = parsed(FolderInput(data=request.data))
-        folder = services.rename_folder(actor=actor_of(request), folder_id=folder_id, **asked)
+        folder = folder_services.rename_folder(actor=actor_of(request), folder_id=folder_id, **asked)
         return Response(selectors.view_folder(folder))
 
     @extend_schema(operation_id="folders_delete", responses={204: None})
     def delete(self, request: Request, folder_id: str) -> Response:
         """Its conversations stay, in no folder."""
-        services.delete_folder(actor=actor_of(request), folder_id=folder_id)
+        folder_services.delete_folder(actor=actor_of(request), folder_id=folder_id)
         return Response(status=204)
 
 
@@ -239,7 +241,7 @@ class RestoreFolderView(APIView):
     @extend_schema(operation_id="folders_restore", request=None, responses=FolderOutput)
     def post(self, request: Request, folder_id: str) -> Response:
         """Undo the deletion: what was in it is in it again."""
-        folder = services.restore_folder(actor=actor_of(request), folder_id=folder_id)
+        folder = folder_services.restore_folder(actor=actor_of(request), folder_id=folder_id)
         return Response(selectors.view_folder(folder))
 
 

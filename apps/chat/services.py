@@ -18,6 +18,7 @@ from apps.accounts.roles import Permission
 from apps.chat import selectors, titles
 from apps.chat.models import Assistant, Conversation, Folder, Message, Role, State
 from apps.chat.params import AnswerParams
+from apps.jobs.notices import tell
 from apps.jobs.selectors import JobView, view_job
 from apps.jobs.services import cancel_job, erase_jobs, input_error, submit_job
 
@@ -126,6 +127,8 @@ def _ask(
         is_new = answers[0].conversation is conversation
         if is_new and (side_by_side or len(answers) > 1):
             _touch(conversation, current=question)
+    if is_new:
+        tell_of(conversation)
     return answers
 
 
@@ -174,7 +177,9 @@ def _question(conversation: Conversation, before: Message | None, content: str) 
 
 def keep_answer(job_id: str) -> None:
     """Take what a job has written into the answer or title that it was for; part of the job's own transaction."""
-    titles.keep(job_id)
+    titled = titles.keep(job_id)
+    if titled is not None:
+        tell_of(titled)
     answer = Message.objects.filter(job_id=job_id).select_related("job", "conversation").first()
     if answer is None or answer.job is None:
         return
@@ -208,6 +213,7 @@ def change_conversation(*, actor: Actor, conversation_id: str, changes: Mapping[
         changes["titled"] = True
     _set(actor, conversation, changes)
     conversation.save(update_fields=list(changes))
+    tell_of(conversation)
     return conversation
 
 
@@ -241,6 +247,17 @@ def rate_message(
     return message
 
 
+def tell_of(conversation: Conversation, *, gone: bool = False) -> None:
+    """Let the other pages of its owner show how it is now."""
+    tell(
+        workspace_id=conversation.workspace_id,
+        user_id=conversation.owner_id,
+        thing="conversation",
+        thing_id=str(conversation.pk),
+        data=None if gone else selectors.view_conversation(conversation),
+    )
+
+
 def _touch(conversation: Conversation, **changes: Any) -> None:
     """Set and store what has changed, and when."""
     changes["updated_at"] = timezone.now()
@@ -257,6 +274,7 @@ def delete_conversation(*, actor: Actor, conversation_id: str) -> None:
     conversation = selectors.get_conversation(actor, conversation_id)
     conversation.deleted_at = timezone.now()
     conversation.save(update_fields=["deleted_at"])
+    tell_of(conversation, gone=True)
     for answer in conversation.messages.filter(state=State.RUNNING, job__isnull=False):
         cancel_job(actor=actor, job_id=answer.job_id or uuid.UUID(int=0))
 
@@ -266,6 +284,7 @@ def restore_conversation(*, actor: Actor, conversation_id: str) -> Conversation:
     conversation = selectors.get_conversation(actor, conversation_id, deleted=True)
     conversation.deleted_at = None
     conversation.save(update_fields=["deleted_at"])
+    tell_of(conversation)
     return conversation
 
 
@@ -280,38 +299,6 @@ def erase_deleted() -> None:
         with write_transaction():
             if erase_jobs(jobs):
                 conversation.delete()
-
-
-# --- folders
-
-
-def create_folder(*, actor: Actor, name: str) -> Folder:
-    """A new folder."""
-    actor.check(Permission.SUBMIT_JOBS)
-    return Folder.objects.create(workspace_id=actor.workspace_id, owner_id=actor.user_id, name=name)
-
-
-def rename_folder(*, actor: Actor, folder_id: str, name: str) -> Folder:
-    """The folder under its new name."""
-    folder = selectors.get_folder(actor, folder_id)
-    folder.name = name
-    folder.save(update_fields=["name"])
-    return folder
-
-
-def delete_folder(*, actor: Actor, folder_id: str) -> None:
-    """Its conversations stay, in no folder."""
-    folder = selectors.get_folder(actor, folder_id)
-    folder.deleted_at = timezone.now()
-    folder.save(update_fields=["deleted_at"])
-
-
-def restore_folder(*, actor: Actor, folder_id: str) -> Folder:
-    """Bring it back with what was in it. Raises AppError `not_found` when it is too late."""
-    folder = selectors.get_folder(actor, folder_id, deleted=True)
-    folder.deleted_at = None
-    folder.save(update_fields=["deleted_at"])
-    return folder
 
 
 # --- import
@@ -338,6 +325,7 @@ def import_conversation(
         Message.objects.bulk_create(made.values())
         end = made.get(current or "") or (list(made.values())[-1] if made else None)
         _touch(conversation, current=end)
+    tell_of(conversation)
     return conversation
 
 

@@ -66,16 +66,22 @@ def ask_after(job_id: str) -> None:
         logger.info("title_not_asked", conversation=str(conversation.pk), error=str(error))
 
 
-def keep(job_id: str) -> None:
-    """Take the title that a job has made, unless the owner was faster; part of the job's own transaction."""
+def keep(job_id: str) -> Conversation | None:
+    """Take the title that a job has made, unless the owner was faster; part of the job's own transaction.
+
+    Returns the conversation that has a new title.
+    """
     conversation = (
         Conversation.objects.filter(title_job_id=uuid.UUID(job_id)).select_related("title_job").first()
     )
     if conversation is None or conversation.title_job is None:
-        return
+        return None
     title = clean(view_job(conversation.title_job).get("result", {}).get("text", ""))
-    if title:
-        Conversation.objects.filter(pk=conversation.pk, titled=False).update(title=title, titled=True)
+    untitled = Conversation.objects.filter(pk=conversation.pk, titled=False)
+    if not title or not untitled.update(title=title, titled=True):
+        return None
+    conversation.title, conversation.titled = title, True
+    return conversation
 
 
 def clean(text: str) -> str:

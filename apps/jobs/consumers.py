@@ -1,4 +1,4 @@
-"""`/ws/v1`: one socket per client, many jobs.
+"""`/ws/v1`: one socket per client, many jobs, and notices of what has changed elsewhere.
 
 Signed in by the session cookie with a check of the Origin, or by an API key as the sub-protocol `bearer.KEY` or in a
 first frame `{"op": "auth", "token": KEY}`. A frame that is wrong is answered by an error; the socket stays open. It
@@ -29,6 +29,7 @@ from apps.accounts.services import authenticate_bearer
 from apps.jobs import selectors, services
 from apps.jobs.events import BEGINNING, EventId
 from apps.jobs.models import Job
+from apps.jobs.notices import notice_reader
 from apps.jobs.states import Tier
 
 logger = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
         self._identify: Identify | None = None
         self._actor: Actor | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._notices: asyncio.Task[None] | None = None
         self._followed: dict[str, asyncio.Task[None]] = {}
         self._sign_in_timer: asyncio.TimerHandle | None = None
         self._ops: dict[str, Op] = {
@@ -66,6 +68,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             "follow": self._follow,
             "unfollow": self._unfollow,
             "cancel": self._cancel,
+            "watch": self._be_told,
             "ping": self._ping,
         }
 
@@ -101,7 +104,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             self._sign_in_timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
-        self._unfollow_all()
+        self._leave_alone()
         raise StopConsumer
 
     @override
@@ -164,7 +167,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
 
     async def _turn_away(self) -> None:
         self._actor = self._identify = None
-        self._unfollow_all()
+        self._leave_alone()
         await self._send_error(NotSignedIn(), None)
         await self.close(NOT_SIGNED_IN)
 
@@ -227,6 +230,17 @@ class JobsConsumer(AsyncWebsocketConsumer):
             {"op": "cancelling", "ref": frame.get("ref"), "job": str(job.pk), "status": job.status}
         )
 
+    async def _be_told(self, frame: dict[str, Any]) -> None:
+        del frame
+        actor = await self._as_actor(lambda actor: actor)
+        if self._notices is None:
+            self._notices = asyncio.create_task(self._pass_notices_on(actor), name="pass-notices-on")
+
+    async def _pass_notices_on(self, actor: Actor) -> None:
+        with notice_reader().listening(workspace_id=actor.workspace_id, user_id=actor.user_id) as notices:
+            while True:
+                await self.send(await notices.get())
+
     async def _ping(self, frame: dict[str, Any]) -> None:
         await self._send({"op": "pong", "ref": frame.get("ref")})
 
@@ -260,7 +274,11 @@ class JobsConsumer(AsyncWebsocketConsumer):
             if self._followed.get(job_id) is asyncio.current_task():
                 del self._followed[job_id]
 
-    def _unfollow_all(self) -> None:
+    def _leave_alone(self) -> None:
+        """Nothing more goes to this client."""
+        if self._notices is not None:
+            self._notices.cancel()
+            self._notices = None
         for task in self._followed.values():
             task.cancel()
         self._followed.clear()

@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.pages import CHROMIUM, JOB_MS, ask
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, sign_in
+from tests.e2e.test_accessibility import faults
 from tests.stack import Stack
 
 pytestmark = [
@@ -37,6 +38,14 @@ def add_conversation(page: Page, stack: Stack, title: str) -> str:
         "/api/v1/conversations/import", data=file, headers={"Authorization": f"Bearer {stack.keys['ada']}"}
     )
     return str(made.json()["id"])
+
+
+def forget(page: Page, stack: Stack) -> None:
+    """Delete what is open, and stop what it still has written."""
+    conversation = page.url.rpartition("/")[2]
+    page.request.delete(
+        f"/api/v1/conversations/{conversation}", headers={"Authorization": f"Bearer {stack.keys['ada']}"}
+    )
 
 
 # --- folders
@@ -79,6 +88,7 @@ def test_a_folder_is_made_filled_by_menu_and_by_mouse_and_deleted_with_nothing_l
 
     open_menu(row(loose, "Tides")).get_by_role("button", name="Move to a folder").click()
     dialog = signed_in.get_by_role("dialog", name="Where shall “Tides” be?")
+    assert faults(signed_in) == []
     dialog.get_by_role("button", name="Sea").click()
     expect(dialog).to_have_count(0)
     expect(row(folder, "Tides").locator("a")).to_be_focused()
@@ -185,6 +195,7 @@ def test_an_assistant_is_written_chosen_in_the_picker_deleted_and_brought_back(s
 
     signed_in.goto("/chat")
     signed_in.get_by_role("button", name="Model or assistant").click()
+    assert faults(signed_in) == []
     signed_in.get_by_role("button", name="Teacher Explains with examples").click()
     expect(signed_in.get_by_role("heading", name="Teacher")).to_be_visible()
     signed_in.get_by_role("link", name="Begun with the assistant Teacher").click()
@@ -275,7 +286,9 @@ def test_two_models_answer_side_by_side_through_a_reload_and_the_kept_answer_goe
     expect(kept).to_contain_text("1/2")
 
 
-def test_a_new_chat_begins_with_two_answers_on_a_phone(signed_in: Page, second_model: str) -> None:
+def test_a_new_chat_begins_with_two_answers_on_a_phone(
+    signed_in: Page, stack: Stack, second_model: str
+) -> None:
     signed_in.set_viewport_size({"width": 390, "height": 844})
     compare_with(signed_in, second_model)
     ask(signed_in, "Hello?")
@@ -287,5 +300,40 @@ def test_a_new_chat_begins_with_two_answers_on_a_phone(signed_in: Page, second_m
     expect(second).to_be_in_viewport(ratio=0.9)
     expect(tabs.nth(1)).to_have_attribute("aria-current", "true")
     assert len(stored(signed_in)["messages"]) == 3
+    assert faults(signed_in) == []
     second.get_by_role("button", name="Keep this answer").click()
     expect(signed_in.locator("article.answer")).to_contain_text("2/2")
+    forget(signed_in, stack)
+
+
+# --- two windows
+
+
+def test_what_one_window_does_the_other_shows_without_being_touched(
+    signed_in: Page, other_context: BrowserContext, stack: Stack, studio_admin: tuple[str, str]
+) -> None:
+    conversation = add_conversation(signed_in, stack, "Harbours")
+    other = other_context.new_page()
+    sign_in(other, *studio_admin)
+    other.wait_for_url("**/chat")
+    other.goto(f"/chat/{conversation}")
+    signed_in.goto(f"/chat/{conversation}")
+    expect(other.locator("article.answer")).to_have_count(1)
+
+    ask(signed_in, "Which is the largest?")
+    expect(other.locator("article.question").last).to_contain_text("Which is the largest?")
+    expect(other.locator("article.answer")).to_have_count(2)
+    expect(other.locator("article.answer").last).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+
+    open_menu(row(signed_in, "Harbours")).get_by_role("button", name="Rename").click()
+    signed_in.get_by_label("Title", exact=True).fill("Ports")
+    signed_in.get_by_label("Title", exact=True).press("Enter")
+    expect(other.get_by_role("heading", name="Ports")).to_be_visible()
+    add_folder(signed_in, "Travel")
+    expect(folder_of(other, "Travel")).to_be_visible()
+
+    open_menu(row(signed_in, "Ports")).get_by_role("button", name="Delete").click()
+    expect(row(other, "Ports")).to_have_count(0)
+    expect(other.get_by_role("alert")).to_contain_text("There is no conversation")
+    signed_in.get_by_role("button", name="Undo").click()
+    expect(row(other, "Ports")).to_be_visible()

@@ -140,6 +140,29 @@ BAD_FRAMES = [
 ]
 
 
+async def test_a_change_is_told_to_the_sockets_that_watch_in_any_web_process(
+    ada: Client, grace: Client, second_web: str, http: aiohttp.ClientSession, stack: Stack
+) -> None:
+    elsewhere = Client(http, second_web, stack.keys["ada"])
+    async with ada.socket() as here, elsewhere.socket() as there, grace.socket() as other:
+        for socket in (here, there, other):
+            await socket.send(op="watch")
+            await socket.send(op="ping")
+            await socket.receive_op("pong")
+        told: list[str] = []
+        # The first notice may come before a process listens: then the next one does.
+        for name in ("Sea", "Land"):
+            status, _ = await ada.call("POST", "/api/v1/folders", json={"name": name})
+            assert status == 201
+            await asyncio.sleep(1)
+        for socket in (here, there):
+            frame = await socket.receive_op("changed")
+            told.append(frame["thing"])
+        assert told == ["folders", "folders"]
+        await other.send(op="ping")
+        assert (await other.receive())["op"] == "pong", "nobody else hears of it"
+
+
 async def test_malformed_frames_get_an_error_and_harm_nothing(ada: Client) -> None:
     async with ada.socket() as socket:
         for text, code in BAD_FRAMES:

@@ -11,6 +11,7 @@ import {
   type EventId,
   type JobEvent,
 } from "@/api/events";
+import type { Conversation } from "@/api/types";
 
 export type SocketState =
   | { status: "closed" }
@@ -19,9 +20,14 @@ export type SocketState =
   /** Cut off; the next try is at `retryAt` (epoch milliseconds). */
   | { status: "waiting"; retryAt: number };
 
+/** What has changed elsewhere: a conversation with its row (null: it is deleted), or a list to be read again. */
+export type Notice = { thing: "conversation"; id: string; data: Conversation | null } | { thing: "folders" } | { thing: "assistants" };
+
 export interface SocketHandlers {
   state: (state: SocketState) => void;
   event: (job: string, event: JobEvent) => void;
+  /** Another page or device of this person has changed something. */
+  changed: (notice: Notice) => void;
   /** The server does not let us follow this job (gone, or not ours). */
   refused: (job: string, code: string, message: string) => void;
 }
@@ -43,6 +49,7 @@ interface Frame {
   id?: string;
   type?: string;
   data?: unknown;
+  thing?: string;
   code?: string;
   message?: string;
 }
@@ -126,6 +133,7 @@ export class JobSocket {
   private opened(): void {
     this.handlers.state({ status: "open" });
     for (const job of this.cursors.keys()) this.sendFollow(job);
+    this.send({ op: "watch" });
     this.ping();
   }
 
@@ -170,6 +178,12 @@ export class JobSocket {
     const frame = JSON.parse(text) as Frame;
     if (frame.op === "event") this.receivedEvent(frame);
     else if (frame.op === "error") this.receivedError(frame);
+    else if (frame.op === "changed") this.receivedNotice(frame);
+  }
+
+  private receivedNotice({ thing, id = "", data = null }: Frame): void {
+    if (thing === "conversation") this.handlers.changed({ thing, id, data: data as Conversation | null });
+    else if (thing === "folders" || thing === "assistants") this.handlers.changed({ thing });
   }
 
   private receivedEvent({ job, id: idText = "", type = "", data }: Frame): void {

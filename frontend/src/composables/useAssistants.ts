@@ -5,6 +5,7 @@ import * as api from "@/api/assistants";
 import { ApiError } from "@/api/http";
 import type { Assistant } from "@/api/types";
 import { UNDO_MS } from "@/composables/undo";
+import { useNotices } from "@/composables/useNotices";
 import { useSession } from "@/composables/useSession";
 
 /** The person's assistants, and those that were just deleted. */
@@ -88,6 +89,9 @@ export const useAssistants = defineStore("assistants", () => {
     }
   }
 
+  useNotices("assistants", () => {
+    if (state.value !== "unread") void load();
+  });
   watch(
     () => session.user?.id,
     () => {

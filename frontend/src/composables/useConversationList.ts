@@ -8,6 +8,7 @@ import { groupConversations } from "@/composables/conversationGroups";
 import { useConversationPages } from "@/composables/useConversationPages";
 import { useConversations } from "@/composables/useConversations";
 import { useFolders } from "@/composables/useFolders";
+import { useNotices } from "@/composables/useNotices";
 import { useSession } from "@/composables/useSession";
 import { UNDO_MS } from "@/composables/undo";
 import { whenBack } from "@/composables/whenBack";
@@ -107,6 +108,7 @@ export const useConversationList = defineStore("conversationList", () => {
     void loadPages();
   });
   whenBack(() => void load());
+  useNotices("folders", () => void load());
   watch(
     () => session.user?.id,
     () => {

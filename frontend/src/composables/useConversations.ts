@@ -1,3 +1,4 @@
+import { until } from "@vueuse/core";
 import { defineStore } from "pinia";
 import { computed, shallowReactive, shallowRef, watch } from "vue";
 
@@ -11,11 +12,14 @@ import { newestEndBelow, pathTo } from "@/composables/messageTree";
 import { answerIdsOf, conversationOf, endOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
 import { isEnded } from "@/composables/snapshot";
 import { useJobs } from "@/composables/useJobs";
+import { useNotices } from "@/composables/useNotices";
 import { useOutbox } from "@/composables/useOutbox";
 import { useSession } from "@/composables/useSession";
 import { useTurns } from "@/composables/useTurns";
 import { whenBack } from "@/composables/whenBack";
 
+/** How long what others do waits for what is on its way from here. */
+const SENDING_MS = 5000;
 const TITLE_DELAYS_MS = [1500, 4000, 10_000, 30_000];
 
 /** Where and of whom something is asked. */
@@ -56,6 +60,8 @@ export const useConversations = defineStore("conversations", () => {
   const unsentEnds = shallowReactive(new Map<string, string>());
   /** Under which id the server keeps what began here under another. */
   const moved = shallowReactive(new Map<string, string>());
+  /** What another page or device has deleted. */
+  const gone = shallowReactive(new Set<string>());
   /** Why the last change of a conversation was not taken. */
   const error = shallowRef<ApiError | null>(null);
 
@@ -96,6 +102,7 @@ export const useConversations = defineStore("conversations", () => {
     // An answer that was overtaken by a newer one.
     if (known !== undefined && conversation.updated_at < known.updated_at) return;
     rows.set(conversation.id, { ...conversation, ...changing.get(conversation.id)?.wanted });
+    gone.delete(conversation.id);
   }
 
   function putMessages(id: string, arrived: readonly Message[]): void {
@@ -120,7 +127,7 @@ export const useConversations = defineStore("conversations", () => {
 
   /** The conversation that shows a job, or null when no conversation asked for it. Throws ApiError. */
   async function findByJob(job: string): Promise<string | null> {
-    for (const [id, messages] of trees) if (messages.some((each) => each.job === job)) return id;
+    for (const [id, messages] of trees) if (shows(messages, job)) return id;
     const found = (await api.listConversations({ job })).results[0];
     if (found === undefined) return null;
     put(found);
@@ -173,19 +180,21 @@ export const useConversations = defineStore("conversations", () => {
     for (const delay of TITLE_DELAYS_MS) {
       await new Promise((resolve) => setTimeout(resolve, delay));
       if (rows.get(id)?.titled !== false) return;
-      await open(id).catch((reason: unknown) => {
-        if (!(reason instanceof ApiError)) throw reason;
-      });
+      await openAgain(id);
     }
   }
 
-  /** An answer may run in a conversation that is not open here: asked on another device, or before a reload. */
+  const shows = (messages: readonly Message[], job: string): boolean => messages.some((each) => each.job === job);
+
+  /** An answer may run that is not known here: asked on another device, or before a reload. */
   async function seek(job: string): Promise<void> {
     if (sought.has(job)) return;
     sought.add(job);
     try {
       const id = await findByJob(job);
-      if (id !== null && !trees.has(id)) await open(id);
+      if (id === null) return;
+      await sent(id);
+      if (!shows(trees.get(id) ?? [], job)) await open(id);
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
     }
@@ -394,10 +403,46 @@ export const useConversations = defineStore("conversations", () => {
     }
   }
 
+  // --- what other pages and devices of this person do
+
+  /** It is so now; null when it was deleted. */
+  async function changedElsewhere(id: string, row: Conversation | null): Promise<void> {
+    if (row === null) {
+      rows.delete(id);
+      trees.delete(id);
+      gone.add(id);
+      return;
+    }
+    await sent(id);
+    const known = rows.get(id);
+    put(row);
+    if (known !== undefined && row.updated_at <= known.updated_at) return;
+    // Somebody has asked. What is not open here is found by the job that answers.
+    if (trees.has(id)) await openAgain(id);
+    else await jobs.findRunning();
+  }
+
+  /** Until nothing of ours is on its way there: it is not shown twice, as unsent and as what the server made of it. */
+  async function sent(id: string): Promise<void> {
+    const isSending = ({ key, kind, conversation }: Unsent): boolean => !outbox.failures.has(key) && (conversation === id || (kind === "start" && !rows.has(id)));
+    await until(() => [...outbox.entries.values()].some(isSending)).toBe(false, { timeout: SENDING_MS });
+  }
+
+  /** Offline, it is read when the connection is back. */
+  async function openAgain(id: string): Promise<void> {
+    try {
+      await open(id);
+    } catch (reason) {
+      if (!(reason instanceof ApiError)) throw reason;
+    }
+  }
+
+  useNotices("conversation", ({ id, data }) => void changedElsewhere(id, data));
+
   // --- coming and going
 
   function forgetAll(): void {
-    for (const map of [rows, trees, unsentEnds, moved, changing]) map.clear();
+    for (const map of [rows, trees, unsentEnds, moved, changing, gone]) map.clear();
     followed.clear();
     sought.clear();
     error.value = null;
@@ -433,5 +478,5 @@ export const useConversations = defineStore("conversations", () => {
     { immediate: true },
   );
 
-  return { rows, running, moved, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, configure, rate, remove };
+  return { rows, running, moved, gone, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, configure, rate, remove };
 });

@@ -1,11 +1,11 @@
-import { useDocumentVisibility, useEventListener } from "@vueuse/core";
+import { createEventHook, useDocumentVisibility, useEventListener } from "@vueuse/core";
 import { defineStore } from "pinia";
 import { computed, shallowReactive, shallowRef, watch } from "vue";
 
 import { isTerminal, type JobEvent } from "@/api/events";
 import { ApiError } from "@/api/http";
 import { cancelJob, getJob, listJobs, submitJob, type NewJob } from "@/api/jobs";
-import { JobSocket, connectBrowser, type SocketState } from "@/api/socket";
+import { JobSocket, connectBrowser, type Notice, type SocketState } from "@/api/socket";
 import type { Job, JobStatus, Medium } from "@/api/types";
 import { EMPTY, apply, isEnded, snapshotOf, type Snapshot } from "@/composables/snapshot";
 import { UNSEEN, observe, type Timing } from "@/composables/timing";
@@ -44,7 +44,8 @@ export const useJobs = defineStore("jobs", () => {
   const arrived = new Map<string, JobView>();
   let frame: number | null = null;
 
-  const socket = new JobSocket(connectBrowser, { state: socketChanged, event: received, refused });
+  const notices = createEventHook<Notice>();
+  const socket = new JobSocket(connectBrowser, { state: socketChanged, event: received, changed: (notice) => void notices.trigger(notice), refused });
 
   const running = computed(() =>
     [...views.values()]
@@ -185,7 +186,7 @@ export const useJobs = defineStore("jobs", () => {
     socket.wake();
   }
 
-  return { connection, views, running, open, submit, adopt, stop, forget, findRunning, reconnect };
+  return { connection, views, running, onNotice: notices.on, open, submit, adopt, stop, forget, findRunning, reconnect };
 });
 
 /** The next animation frame; a page that is not seen has none, and must keep its snapshots all the same. */

@@ -47,6 +47,13 @@ export function useThread(id: Ref<string | undefined>): UseThread {
     { immediate: true },
   );
   whenBack(() => void load());
+  watch(
+    () => id.value !== undefined && conversations.gone.has(id.value),
+    (gone) => {
+      // The server says so in its own words.
+      if (gone) void load();
+    },
+  );
 
   return { thread, state, error, load };
 }

@@ -259,6 +259,11 @@ export class FakeSocket {
     this.onopen?.();
   }
 
+  /** Something has changed elsewhere. */
+  tell(notice: Body): void {
+    this.onmessage?.({ data: JSON.stringify({ op: "changed", ...notice }) });
+  }
+
   say(job: string, id: string, type: string, data: unknown): void {
     this.onmessage?.({ data: JSON.stringify({ op: "event", job, id, type, data }) });
   }

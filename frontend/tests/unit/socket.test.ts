@@ -73,6 +73,7 @@ beforeEach(() => {
   const handlers = {
     state: (state: SocketState) => states.push(state),
     event: (_job: string, event: JobEvent) => events.push(event),
+    changed: () => undefined,
     refused: (job: string) => refused.push(job),
   };
   socket = new JobSocket(dial, handlers, () => 1);
