@@ -68,7 +68,8 @@ export function usePanZoom(): UsePanZoom {
   }
 
   function onRelease(event: PointerEvent): void {
-    const clicked = pressed !== null && pressed.moved < CLICK_PX;
+    // A press that became a scroll of the page is cancelled, and was none.
+    const clicked = event.type === "pointerup" && pressed !== null && pressed.moved < CLICK_PX;
     pressed = null;
     if (!clicked) return;
     if (scale.value > 1) reset();
