@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from apps.accounts.models import User
 from apps.accounts.services import actor_for_session
 from apps.image.models import Picture
+from apps.image.thumbnails import make_thumbnail
 from apps.jobs.models import Artifact, Job
 from gpu_workers.engines.png import write_png
 
@@ -80,6 +81,18 @@ def fill(email: str, number: int) -> None:
         Job.objects.bulk_create(jobs, 500)
         Artifact.objects.bulk_create(artifacts, 500)
         Picture.objects.bulk_create(pictures, 500)
+    _make_thumbnails(pictures)
+
+
+def _make_thumbnails(pictures: list[Picture]) -> None:
+    """All but the first hundred have been looked at before; pictures of one file have one thumbnail here."""
+    for kind in range(len(SIZES)):
+        alike = [picture.pk for index, picture in enumerate(pictures) if index % len(SIZES) == kind]
+        seen = alike[100 // len(SIZES) :]
+        if seen:
+            make_thumbnail(Picture.objects.select_related("artifact").get(pk=seen[0]))
+            name = Picture.objects.get(pk=seen[0]).thumbnail
+            Picture.objects.filter(pk__in=seen).update(thumbnail=name)
 
 
 def _store(index: int) -> tuple[str, str, int]:

@@ -39,6 +39,7 @@ def full(running_stack: Stack) -> str:
 @pytest.fixture
 def gallery(browser: Browser, studio: str, full: str) -> Iterator[Page]:
     """The full gallery, open."""
+    expect.set_options(timeout=20_000)
     context = new_visitor(browser, studio)
     page = context.new_page()
     sign_in(page, full, PASSWORD)
@@ -94,14 +95,14 @@ def api(page: Page, path: str) -> dict[str, Any]:
 def test_ten_thousand_pictures_scroll_to_the_last_one_with_few_elements(gallery: Page) -> None:
     asked: list[str] = []
     gallery.on("request", lambda request: asked.append(request.url))
-    expect(gallery.get_by_text("10,000 pictures").or_(gallery.get_by_text("10000 pictures"))).to_be_visible()
+    expect(gallery.get_by_text("10,000 pictures")).to_be_visible()
     most = 0
     gallery.get_by_role("grid").focus()
     last = gallery.get_by_title(re.compile(rf"number {MANY - 1}\.$"))
     while not last.count():
         gallery.keyboard.press("End")
         most = max(most, elements(gallery))
-        gallery.wait_for_timeout(50)
+        gallery.wait_for_timeout(100)
     expect(current(gallery, f"number {MANY - 1}")).to_be_visible()
     assert most < ELEMENTS_MAX
     assert not [url for url in asked if url.endswith("/file")]
@@ -128,14 +129,14 @@ def test_ten_thousand_pictures_scroll_to_the_last_one_with_few_elements(gallery:
 
 def test_filters_live_in_the_address_and_back_takes_them_back(gallery: Page) -> None:
     search = gallery.get_by_label("Search the prompts")
-    search.fill("湖 number 12.")
+    search.fill("湖 1232.")
     expect(gallery).to_have_url(re.compile(r"search="))
     expect(cells(gallery)).to_have_count(1)
-    expect(cell(gallery, "雪山下的湖, number 12")).to_be_visible()
+    expect(cell(gallery, "雪山下的湖, number 1232")).to_be_visible()
     gallery.get_by_role("link", name="Favourites").click()
     expect(gallery.get_by_text("No picture matches")).to_be_visible()
     gallery.go_back()
-    expect(search).to_have_value("湖 number 12.")
+    expect(search).to_have_value("湖 1232.")
     expect(cells(gallery)).to_have_count(1)
     gallery.reload()
     expect(cells(gallery)).to_have_count(1)
@@ -180,7 +181,7 @@ def test_the_keys_do_all_that_the_pointer_does(gallery: Page) -> None:
     gallery.keyboard.press("Escape")
     expect(gallery.get_by_text("2 selected")).to_be_hidden()
     gallery.keyboard.press("Control+a")
-    expect(gallery.get_by_text(re.compile(r"10,?000 selected"))).to_be_visible()
+    expect(gallery.get_by_text("10,000 selected")).to_be_visible()
     gallery.keyboard.press("Escape")
     gallery.keyboard.press("Enter")
     viewer = gallery.get_by_role("dialog", name="Picture")
@@ -261,9 +262,9 @@ def test_two_are_compared_and_one_is_downloaded_or_used_again(gallery: Page) -> 
 def test_a_new_picture_waits_while_the_reader_is_further_down(gallery: Page) -> None:
     viewport = scroller(gallery)
     viewport.evaluate("rows => rows.scrollTo(0, 3000)")
-    expect(cell(gallery, "number 0")).to_have_count(0)
-    gallery.wait_for_timeout(500)
+    gallery.wait_for_timeout(1000)
     seen = first_in_sight(gallery)
+    assert "number 0." not in seen[0]
     gallery.evaluate(
         """async () => {
           const csrf = document.cookie.match(/csrftoken=([^;]+)/)[1];
@@ -272,12 +273,11 @@ def test_a_new_picture_waits_while_the_reader_is_further_down(gallery: Page) -> 
           await fetch('/api/v1/jobs', {method: 'POST', headers, body: JSON.stringify(body)});
         }"""
     )
-    expect.set_options(timeout=JOB_MS)
     while api(gallery, "pictures/counts")["all"] == MANY:
         gallery.wait_for_timeout(300)
     gallery.evaluate("window.dispatchEvent(new Event('online'))")
     button = gallery.get_by_role("button", name="1 new picture")
-    expect(button).to_be_visible()
+    expect(button).to_be_visible(timeout=JOB_MS)
     assert first_in_sight(gallery) == seen
     button.click()
     newest = cells(gallery).filter(has=gallery.get_by_role("img", name="a fresh picture"))

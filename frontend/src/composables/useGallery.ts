@@ -85,14 +85,17 @@ export function useGallery(filter: ComputedRef<PictureFilter>): UseGallery {
     }
   }
 
-  const count = useDebounceFn(async () => {
+  async function readCounts(): Promise<void> {
     try {
       [counts.value, boards.value] = await Promise.all([countPictures(filter.value), listBoards()]);
     } catch (reason) {
       // Figures beside the pictures: the list itself says what is wrong.
       if (!(reason instanceof ApiError)) throw reason;
     }
-  }, COUNT_AFTER_MS);
+  }
+
+  /** After a change; one reading for several. */
+  const count = useDebounceFn(readCounts, COUNT_AFTER_MS);
 
   async function change(ids: readonly string[], wanted: PictureChange): Promise<void> {
     list.change(new Set(ids), wanted);
@@ -190,7 +193,7 @@ export function useGallery(filter: ComputedRef<PictureFilter>): UseGallery {
     if (list.state.value === "failed") void list.load();
     else void look();
   });
-  void count();
+  void readCounts();
 
   return { list, selection, counts, boards, removed, error, atTop, fresh, selectAll, change, remove, undo, addBoard, nameBoard, removeBoard };
 }
