@@ -136,6 +136,14 @@ def generate(page: Page) -> dict[str, Any]:
     return job
 
 
+def overflow(page: Page) -> tuple[int, int]:
+    """By how many pixels the page could be scrolled, across and down."""
+    across, down = page.evaluate(
+        "[document.scrollingElement.scrollWidth - innerWidth, document.scrollingElement.scrollHeight - innerHeight]"
+    )
+    return across, down
+
+
 def picture_of(page: Page, job: dict[str, Any], number: int = 0) -> bytes:
     return page.request.get(job["result"]["artifacts"][number]["url"]).body()
 
@@ -155,6 +163,7 @@ def test_only_what_was_brushed_is_painted_anew(signed_in: Page) -> None:
     expect(page.get_by_text("Paint over what should change").last).to_be_visible()
     brush(page, (0.3, 0.5), (0.7, 0.5))
     assert faults(page) == []
+    assert overflow(page) == (0, 0)
     job = generate(page)
     assert {"image", "mask"} <= job["input"].keys()
     mask = upload_of(page, job["input"]["mask"]).convert("L")
@@ -229,6 +238,7 @@ def test_on_a_phone_a_finger_paints(browser: Browser, studio: str, studio_admin:
     mask = upload_of(page, job["input"]["mask"]).convert("L")
     places = [mask.getpixel((mask.width * x // 4, mask.height * y // 4)) for x, y in ((1, 1), (3, 1), (1, 3))]
     assert places == [255, 0, 0]
+    assert overflow(page) == (0, 0)
     expect(page.locator("figure .picture img:not(.preview)")).to_be_visible()
     assert faults(page) == []
     context.close()
