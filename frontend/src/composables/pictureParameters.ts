@@ -14,7 +14,8 @@ export interface PictureParameters {
 
 type Values = Readonly<Record<string, unknown>>;
 
-const PROMPT_MAX = 4000;
+/** As the server says; so are the limits below. */
+export const PROMPT_MAX = 4000;
 const [LEAST_SIDE, LARGEST_SIDE, SIDE_STEP] = [32, 4096, 8];
 
 /** The parameters in the first text that holds any; null where none does. Ours come before those of others. */

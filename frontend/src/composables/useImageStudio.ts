@@ -5,7 +5,7 @@ import { getMadePicture } from "@/api/pictureInput";
 import type { ImageInput } from "@/api/types";
 import { upload } from "@/api/uploads";
 import { similarTo, withNewSeeds } from "@/composables/imageVariations";
-import type { PictureParameters } from "@/composables/pictureParameters";
+import { PROMPT_MAX, type PictureParameters } from "@/composables/pictureParameters";
 import { readParameters } from "@/composables/useDroppedPicture";
 import { useImageForm, type StartsFrom, type UseImageForm } from "@/composables/useImageForm";
 import type { ImageResult, Picture } from "@/composables/useImageResults";
@@ -55,6 +55,7 @@ export interface ImageStudio {
   /** Of the gallery: begin from a picture, or take over how it was made. */
   startFromGallery: (id: string) => Promise<void>;
   useFromGallery: (id: string) => Promise<void>;
+  /** Words from elsewhere, to be painted from nothing else. */
   fillPrompt: (text: string) => void;
 }
 
@@ -215,7 +216,7 @@ export function useImageStudio(words: StudioWords, sent: (job: string) => void):
     startFromGallery: (id) => fromGallery(id, ({ file }) => begin(start.takeFrom(file, words.startName()))),
     useFromGallery: (id) => fromGallery(id, ({ input, seed, model }) => recall(input, seed, model)),
     fillPrompt: (text) => {
-      form.form.value.prompt = text;
+      Object.assign(form.form.value, { mode: "text", prompt: text.slice(0, PROMPT_MAX) });
     },
   };
 }

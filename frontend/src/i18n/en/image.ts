@@ -65,6 +65,7 @@ export const image = {
   compareShare: "How much of the start image is shown",
   compareValue: "{share} % start image",
   compareBefore: "Start image",
+  compareGone: "The start image is no longer there.",
   compareAfter: "Result",
   batch: "Picture",
   batchPlace: "{n} of {count}",

@@ -67,6 +67,7 @@ export const image: Messages["image"] = {
   compareShare: "显示多少起始图",
   compareValue: "起始图占 {share}%",
   compareBefore: "起始图",
+  compareGone: "起始图已经不在了。",
   compareAfter: "结果",
   batch: "这一组",
   batchPlace: "第 {n} 张，共 {count} 张",
