@@ -105,10 +105,15 @@ def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
     return default_storage.save(name, ContentFile(data))
 
 
-def erase_unused(names: Iterable[str]) -> None:
-    """Erase stored files that no artifact is any more: equal content is stored once, for all jobs that made it."""
-    unused = set(names) - set(models.Artifact.objects.filter(file__in=names).values_list("file", flat=True))
-    for name in unused:
+def erase_stored(artifacts: Iterable[models.Artifact]) -> None:
+    """Delete what these artifacts, whose rows are gone, had in storage.
+
+    Equal content is stored once: a file stays as long as another artifact has it.
+    """
+    names = {artifact.sha256: artifact.file for artifact in artifacts}
+    for shared in models.Artifact.objects.filter(sha256__in=names).values_list("sha256", flat=True):
+        names.pop(shared, None)
+    for name in names.values():
         default_storage.delete(name)
 
 

@@ -141,9 +141,9 @@ def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
     for job in jobs:
         job_log().erase(str(job.pk))
     job_log().trim_live()
-    stored = list(Artifact.objects.filter(job__in=jobs).values_list("file", flat=True))
+    artifacts = list(Artifact.objects.filter(job__in=jobs))
     jobs.delete()
-    transaction.on_commit(lambda: files.erase_unused(stored))
+    transaction.on_commit(lambda: files.erase_stored(artifacts))
     return True
 
 
