@@ -15,6 +15,7 @@ import soundfile
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.pages import CHROMIUM, JOB_MS
+from tests.e2e.test_accessibility import faults
 from tests.stack import Stack
 
 pytestmark = [
@@ -69,8 +70,9 @@ def row(page: Page, text: str) -> Locator:
 
 
 def choose(page: Page, text: str, deed: str) -> None:
-    row(page, text).get_by_role("button", name=f"More for: {text}").click()
-    row(page, text).locator(".menu").get_by_text(deed, exact=True).click()
+    """An entry of its menu."""
+    row(page, text).first.get_by_role("button", name=f"More for: {text}").click()
+    row(page, text).first.locator(".menu").get_by_text(deed, exact=True).click()
 
 
 def test_a_speech_is_heard_while_it_is_made_and_can_be_moved_in_what_has_arrived(
@@ -305,3 +307,20 @@ def test_a_subtitle_file_becomes_the_text(signed_in: Page) -> None:
     chooser.value.set_files({"name": "film.mp4", "mimeType": "video/mp4", "buffer": b"x"})
     expect(signed_in.get_by_role("alert")).to_contain_text("film.mp4 is no text file")
     expect(signed_in.get_by_label("Text to speak")).to_have_value("Hello there.\nGoodbye.")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_state_of_the_page_has_a_serious_fault(signed_in: Page, scheme: str) -> None:
+    signed_in.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    say_to_the_end(signed_in, "A speech that is looked at from every side.")
+    slider(signed_in).press("ArrowRight")
+    found = faults(signed_in)
+    signed_in.get_by_role("combobox", name="Language").click()
+    expect(signed_in.get_by_role("option", name="German", exact=True)).to_be_visible()
+    found += faults(signed_in)
+    signed_in.get_by_role("button", name="SSML").click()
+    signed_in.get_by_label("Text to speak").fill("<speak><p>")
+    expect(signed_in.get_by_text("This is no whole XML yet")).to_be_visible()
+    choose(signed_in, "A speech that is looked at", "Delete")
+    expect(signed_in.get_by_role("button", name="Undo")).to_be_visible()
+    assert found + faults(signed_in) == []

@@ -26,6 +26,8 @@ export function useWave(read: (url: string) => Promise<Float32Array | null> = re
   let arrivedS = 0;
   // What is still being read for a speech that is no longer shown is thrown away.
   let speech = 0;
+  // One after the other: the player's own sentences must not wait behind hundreds of these.
+  let line = Promise.resolve();
 
   function begin(expectedS: number): void {
     speech += 1;
@@ -34,16 +36,18 @@ export function useWave(read: (url: string) => Promise<Float32Array | null> = re
     scaleS.value = Math.max(1, expectedS);
   }
 
-  async function take(url: string, startS: number): Promise<void> {
+  function take(url: string, startS: number): void {
     const mine = speech;
-    const found = await read(url);
-    if (found !== null && mine === speech) peaks.value = withPeaks(peaks.value, found, startS);
+    line = line.then(async () => {
+      const found = mine === speech ? await read(url) : null;
+      if (found !== null && mine === speech) peaks.value = withPeaks(peaks.value, found, startS);
+    });
   }
 
   function add(sentences: readonly SpokenSentence[]): void {
     if (sentences.length < known) begin(scaleS.value);
     for (const sentence of sentences.slice(known)) {
-      void take(sentence.url, arrivedS);
+      take(sentence.url, arrivedS);
       arrivedS += sentence.duration_s;
     }
     known = sentences.length;
@@ -52,7 +56,7 @@ export function useWave(read: (url: string) => Promise<Float32Array | null> = re
 
   function finish(durationS: number, url: string | null): void {
     scaleS.value = Math.max(0.1, durationS);
-    if (url !== null && known === 0 && durationS <= LONGEST_FILE_S) void take(url, 0);
+    if (url !== null && known === 0 && durationS <= LONGEST_FILE_S) take(url, 0);
   }
 
   return { peaks, scaleS, begin, add, finish };

@@ -88,8 +88,10 @@ describe("the wave", () => {
     wave.begin(4);
     wave.add([sentence(0, "a")]);
     wave.add([sentence(0, "a"), sentence(1, "b")]);
-    await Promise.resolve();
-    expect([wave.scaleS.value, wave.peaks.value.length]).toEqual([4, 2 * PEAKS_PER_S]);
+    await vi.waitFor(() => {
+      expect(wave.peaks.value).toHaveLength(2 * PEAKS_PER_S);
+    });
+    expect(wave.scaleS.value).toBe(4);
     wave.finish(2, "/all");
     expect(wave.scaleS.value).toBe(2);
     expect(read.mock.calls.map(([url]) => url)).toEqual(["/s0", "/s1"]);
@@ -100,10 +102,20 @@ describe("the wave", () => {
     const wave = useWave(() => new Promise((resolve) => answers.push(resolve)));
     wave.begin(1);
     wave.add([sentence(0, "a")]);
+    await vi.waitFor(() => {
+      expect(answers).toHaveLength(1);
+    });
     wave.begin(1);
+    wave.add([sentence(0, "b")]);
     answers[0]?.(new Float32Array(10).fill(1));
-    await Promise.resolve();
+    await vi.waitFor(() => {
+      expect(answers).toHaveLength(2);
+    });
     expect(wave.peaks.value).toHaveLength(0);
+    answers[1]?.(new Float32Array(5).fill(1));
+    await vi.waitFor(() => {
+      expect(wave.peaks.value).toHaveLength(5);
+    });
   });
 });
 

@@ -38,7 +38,7 @@ export const voice = {
   speech: "Speech",
   spokenText: "What is spoken",
   stopped: "Stopped; the first {time} is kept.",
-  stoppedEmpty: "Stopped before the first sentence; nothing was spoken.",
+  stoppedEmpty: "Stopped; no sentence was kept.",
   downloadAs: "Download {format}",
   downloadText: "Download: {text}",
   recent: "Recent",

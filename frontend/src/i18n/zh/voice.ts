@@ -40,7 +40,7 @@ export const voice: Messages["voice"] = {
   speech: "朗读",
   spokenText: "朗读的文字",
   stopped: "已停止，前 {time} 已保留。",
-  stoppedEmpty: "第一句之前就停止了，没有朗读任何内容。",
+  stoppedEmpty: "已停止，没有保留任何句子。",
   downloadAs: "下载 {format}",
   downloadText: "下载：{text}",
   recent: "最近",
