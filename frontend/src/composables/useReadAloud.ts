@@ -8,8 +8,6 @@ import type { JobView } from "@/composables/useJobs";
 import { useSentencePlayer, type Sound, type UseSentencePlayer } from "@/composables/useSentencePlayer";
 import { useStop } from "@/composables/useStop";
 import { useSubmit } from "@/composables/useSubmit";
-import { speakingS } from "@/composables/useVoiceForm";
-import { useWave, type UseWave } from "@/composables/useWave";
 
 export interface UseReadAloud {
   /** The answer that is read. */
@@ -18,7 +16,6 @@ export interface UseReadAloud {
   nothing: Ref<boolean>;
   view: ComputedRef<JobView | null>;
   player: UseSentencePlayer;
-  wave: UseWave;
   error: ComputedRef<ApiError | null>;
   read: (answer: { id: string; content: string }, model: string) => Promise<void>;
   /** Be silent, and make no more of it. */
@@ -30,7 +27,6 @@ export function useReadAloud(create?: () => Sound): UseReadAloud {
   const { submit, error: submitError } = useSubmit("voice");
   const { stop: stopJob } = useStop();
   const player = useSentencePlayer(create);
-  const wave = useWave();
   const answer = ref<string | null>(null);
   const nothing = ref(false);
   const job = ref<string | null>(null);
@@ -44,7 +40,6 @@ export function useReadAloud(create?: () => Sound): UseReadAloud {
     nothing.value = text.trim() === "";
     if (nothing.value) return;
     player.begin();
-    wave.begin(speakingS(text, 1));
     const sent = await submit({ text }, model);
     if (sent === null) return;
     // Somebody may have stopped it, or asked for another one, while it was on its way.
@@ -66,14 +61,11 @@ export function useReadAloud(create?: () => Sound): UseReadAloud {
     (snapshot) => {
       if (snapshot === undefined) return;
       player.add(snapshot.audio);
-      wave.add(snapshot.audio);
       const file = snapshot.artifacts.at(-1);
-      if (!isEnded(snapshot.status)) return;
-      player.finish(file?.url ?? null, file?.duration_s ?? 0);
-      wave.finish(player.durationS.value, file?.url ?? null);
+      if (isEnded(snapshot.status)) player.finish(file?.url ?? null, file?.duration_s ?? 0);
     },
   );
   onScopeDispose(stop);
 
-  return { answer, nothing, view, player, wave, error: computed(() => submitError.value ?? jobError.value), read, stop };
+  return { answer, nothing, view, player, error: computed(() => submitError.value ?? jobError.value), read, stop };
 }

@@ -10,6 +10,8 @@ import { begin, end, settle, socket, type FakeServer } from "./fake_studio";
 class FakeSound implements Sound {
   src = "";
   currentTime = 0;
+  playbackRate = 1;
+  defaultPlaybackRate = 1;
   duration = 1;
   played: string[] = [];
   paused = 0;
