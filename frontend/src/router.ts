@@ -20,6 +20,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/image", name: "image", component: () => import("@/pages/ImagePage.vue"), meta: { title: "image" } },
   { path: "/voice", name: "voice", component: () => import("@/pages/VoicePage.vue"), meta: { title: "voice" } },
   { path: "/jobs", name: "jobs", component: () => import("@/pages/JobsPage.vue"), meta: { title: "jobs" } },
+  { path: "/models", name: "models", component: () => import("@/pages/ModelsPage.vue"), meta: { title: "models" } },
   { path: "/me", name: "me", component: () => import("@/pages/MePage.vue"), meta: { title: "me" } },
   { path: "/:path(.*)*", name: "not-found", component: () => import("@/pages/NotFoundPage.vue"), meta: { title: "notFound", open: true } },
 ];

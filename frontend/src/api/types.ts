@@ -171,6 +171,10 @@ export interface Model {
   notes: string;
   medium: Medium;
   engine: string;
+  /** Where its files or its server are. */
+  origin: "built_in" | "demo" | "folder" | "download" | "server";
+  /** Empty where only staff may know it. */
+  source: string;
   /** A small checkpoint for trying the product. */
   demo: boolean;
   /** Its weights are random: what it makes is noise. */

@@ -13,6 +13,8 @@ export const usePreferences = defineStore("preferences", () => {
   const locale = useLocalStorage<Locale>("studio.locale", preferredLocale(), { serializer: json<Locale>() });
   const listOpen = useLocalStorage("studio.list", true);
   const inspectorOpen = useLocalStorage("studio.inspector", true);
+  const listWidth = useLocalStorage("studio.listWidth", 264);
+  const inspectorWidth = useLocalStorage("studio.inspectorWidth", 320);
 
   const systemDark = usePreferredDark();
   const dark = computed(() => (theme.value === "system" ? systemDark.value : theme.value === "dark"));
@@ -25,7 +27,7 @@ export const usePreferences = defineStore("preferences", () => {
     if (LOCALES.includes(locale.value)) void setLocale(locale.value);
   });
 
-  return { theme, locale, dark, listOpen, inspectorOpen };
+  return { theme, locale, dark, listOpen, inspectorOpen, listWidth, inspectorWidth };
 });
 
 function json<T>(): { read: (raw: string) => T; write: (value: T) => string } {

@@ -23,7 +23,7 @@ const placeholders = (text: string): string[] => [...new Set(text.match(/\{\w+\}
 
 /** Keys as the code writes them: whole ones, and the parts before `${…}`. */
 const wholeKeys = new Set([...code.matchAll(/(?<!=)["'`]([a-z]\w*(?:\.\w+)+)["'`]/gi)].map((match) => match[1] ?? "").filter((key) => (key.split(".")[0] ?? "") in en));
-const prefixes = [...code.matchAll(/`([a-z]\w*\.)\$\{/gi)].map((match) => match[1] ?? "");
+const prefixes = [...code.matchAll(/`([a-z]\w*\.(?:\w+\.)*)\${/gi)].map((match) => match[1] ?? "").filter((prefix) => (prefix.split(".")[0] ?? "") in en);
 
 describe("the words", () => {
   it("are the same keys in both languages", () => {
