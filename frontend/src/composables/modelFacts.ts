@@ -13,7 +13,7 @@ export function factsOf(model: Model, t: Translate, counted: Counted, locale: st
 function languages(codes: readonly string[], t: Translate, counted: Counted, locale: string): string {
   if (codes.length === 0) return t("models.anyLanguage");
   const names = new Intl.DisplayNames(locale, { type: "language", fallback: "code" });
-  const list = new Intl.ListFormat(locale, { type: "unit", style: "short" });
+  const list = new Intl.ListFormat(locale, { type: "conjunction", style: "narrow" });
   return counted("models.languages", { n: codes.length, names: list.format(codes.map((code) => names.of(code) ?? code)) }, codes.length);
 }
 

@@ -64,7 +64,7 @@ export function useCommands(): UseCommands {
   const jobs = useJobCommands();
   const models = useModelCommands();
   const settings = useSettingCommands();
-  const conversations = useConversationCommands(found);
+  const conversations = useConversationCommands(query, found);
 
   const commands = computed(() => {
     const wanted = query.value.trim();
@@ -220,12 +220,17 @@ function useSettingCommands(): ComputedRef<readonly Command[]> {
   ]);
 }
 
-function useConversationCommands(found: Readonly<Ref<readonly Conversation[] | null>>): ComputedRef<readonly Command[]> {
+/** Until the server has searched for these words, the conversations that are known here and have them in their titles. */
+function useConversationCommands(query: Ref<string>, found: Ref<Found>): ComputedRef<readonly Command[]> {
   const router = useRouter();
   const conversations = useConversations();
-  const newest = computed(() => [...conversations.rows.values()].filter((each) => !each.archived).sort((a, b) => b.updated_at.localeCompare(a.updated_at)));
+  const known = computed(() => [...conversations.rows.values()].filter((each) => !each.archived).sort((a, b) => b.updated_at.localeCompare(a.updated_at)));
+  const shown = computed(() => {
+    const words = query.value.trim();
+    return found.value.words === words ? found.value.conversations : known.value.filter((each) => fuzzyScore(words, each.title) !== null);
+  });
   return computed(() =>
-    (found.value ?? newest.value).map((each) => ({
+    shown.value.map((each) => ({
       id: `conversation-${each.id}`,
       group: "conversations",
       title: each.title,
@@ -234,9 +239,14 @@ function useConversationCommands(found: Readonly<Ref<readonly Conversation[] | n
   );
 }
 
-/** The conversations with these words in their titles or messages; null without words. */
-function useConversationSearch(query: Ref<string>): { found: Ref<readonly Conversation[] | null>; searching: Ref<boolean>; error: Ref<ApiError | null> } {
-  const found = shallowRef<readonly Conversation[] | null>(null);
+/** What the server found for these words, in titles and messages. */
+interface Found {
+  readonly words: string | null;
+  readonly conversations: readonly Conversation[];
+}
+
+function useConversationSearch(query: Ref<string>): { found: Ref<Found>; searching: Ref<boolean>; error: Ref<ApiError | null> } {
+  const found = shallowRef<Found>({ words: null, conversations: [] });
   const searching = ref(false);
   const error = shallowRef<ApiError | null>(null);
   const wanted = refDebounced(
@@ -248,15 +258,15 @@ function useConversationSearch(query: Ref<string>): { found: Ref<readonly Conver
   async function search(words: string, mine: number): Promise<void> {
     try {
       const { results } = await listConversations(words === "" ? {} : { search: words });
-      if (mine === asked) settle(results, null);
+      if (mine === asked) settle({ words, conversations: results }, null);
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
-      if (mine === asked) settle([], reason);
+      if (mine === asked) settle({ words: null, conversations: [] }, reason);
     }
   }
 
-  function settle(results: readonly Conversation[], why: ApiError | null): void {
-    found.value = results;
+  function settle(answer: Found, why: ApiError | null): void {
+    found.value = answer;
     error.value = why;
     searching.value = false;
   }
