@@ -87,6 +87,7 @@ export function conversationOf(unsent: Unsent & { kind: "start" }): Conversation
     model: unsent.model ?? "",
     system: "",
     params: {},
+    assistant: null,
     pinned: false,
     archived: false,
     folder: null,

@@ -24,7 +24,7 @@ export function useRetry(): { retry: (job: Job) => Promise<void>; error: Shallow
   }
 
   async function submitAgain(job: Job): Promise<void> {
-    const again = { key: newId(), ...(job.model === null ? {} : { model: job.model }) };
+    const again = { key: newId(), model: job.model };
     if (job.kind === "chat") await jobs.submit({ ...again, kind: job.kind, input: job.input });
     else if (job.kind === "image") await jobs.submit({ ...again, kind: job.kind, input: job.input });
     else await jobs.submit({ ...again, kind: job.kind, input: job.input });

@@ -152,14 +152,14 @@ export class FakeServer {
   addConversation(known: Partial<Stored>): Stored {
     const at = this.now();
     const row = { id: `conversation-${this.conversations.size + 1}`, title: "", titled: false, model: "demo", system: "", params: {}, pinned: false, archived: false };
-    const made: Stored = { ...row, folder: null, current: null, created_at: at, updated_at: at, messages: [], ...known };
+    const made: Stored = { ...row, assistant: null, folder: null, current: null, created_at: at, updated_at: at, messages: [], ...known };
     this.conversations.set(made.id, made);
     return made;
   }
 
   addJob(input: ChatJob["input"]): ChatJob {
     const id = `job-${this.jobs.size + 1}`;
-    const job: ChatJob = { id, kind: "chat", status: "queued", attempt: 1, model: "demo", created_at: this.now(), started_at: null, finished_at: null, input };
+    const job: ChatJob = { id, kind: "chat", status: "queued", attempt: 1, model: "demo", tier: "interactive", created_at: this.now(), started_at: null, finished_at: null, input };
     this.jobs.set(id, job);
     return job;
   }
