@@ -29,7 +29,7 @@ export type ImageJob = Schemas["ImageJob"];
 export type VoiceJob = Schemas["VoiceJob"];
 export type Job = Schemas["Job"];
 
-/** A page of a long list, its `next` a cursor: `pages.ts` makes it of the server's addresses. */
+/** A page of a long list, its `next` a cursor: askPage makes it of the server's address. */
 export interface Page<T> {
   results: T[];
   next: string | null;

@@ -184,7 +184,7 @@ export const useJobs = defineStore("jobs", () => {
   });
 
   useIntervalFn(() => {
-    if (connection.value.status === "open" && visibility.value === "visible") void findRunning();
+    if (connection.value.status === "open" && visibility.value !== "hidden") void findRunning();
   }, LOOK_MS);
 
   /** Try the connection now instead of at the end of its delay. */
