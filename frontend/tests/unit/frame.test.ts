@@ -68,6 +68,7 @@ describe("what runs", () => {
   });
 
   it("is found after a while without a press", async () => {
+    socket().onmessage?.({ data: JSON.stringify({ op: "pong" }) });
     server.addJob({ messages: [{ role: "user", content: "Hi" }] });
     await vi.advanceTimersByTimeAsync(16_000);
     await settle();
