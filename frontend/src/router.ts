@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteLocationNormalized, type RouteRecordRaw } from "vue-router";
 
 import { ApiError } from "@/api/http";
 import { useSession } from "@/composables/useSession";
@@ -30,6 +30,7 @@ export const router = createRouter({ history: createWebHistory(), routes });
 router.beforeEach(async (to) => {
   const session = useSession();
   if (session.state === "unknown") {
+    beginToLoad(to);
     try {
       await session.load();
     } catch (reason) {
@@ -41,6 +42,15 @@ router.beforeEach(async (to) => {
   if (to.meta.open === true || session.user !== null) return true;
   return { name: "sign-in", query: to.path === "/chat" ? {} : { next: to.fullPath } };
 });
+
+/** Fetch the page while the server is still asked who is signed in: both are needed before the first paint. */
+function beginToLoad(to: RouteLocationNormalized): void {
+  for (const { components } of to.matched) {
+    const page: unknown = components?.["default"];
+    // A failure is told by the router, which asks for the same module again.
+    if (typeof page === "function") void (page as () => Promise<unknown>)().catch(() => undefined);
+  }
+}
 
 /** Where to go after signing in: a path of ours, never another site's. */
 export function nextPath(next: unknown): string {

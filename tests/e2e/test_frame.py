@@ -82,7 +82,6 @@ def test_the_tray_shows_three_jobs_and_stops_one_while_the_others_end(signed_in:
     expect(jobs_button(signed_in).locator(".count")).to_have_count(0)
     ended.filter(has_text="a red square").get_by_role("link", name="Open").click()
     expect(signed_in.locator("figure .picture img:not(.preview)")).to_be_visible()
-    # The server writes an end a moment after it has told it.
     expect(tray(signed_in)).to_be_visible()
     assert status_of(signed_in, jobs["a blue circle"]) == "cancelled"
 
@@ -100,7 +99,10 @@ def test_a_stopped_job_is_done_again_from_the_tray(signed_in: Page, stack: Stack
         expect(running).to_contain_text("Once more.")
     finally:
         stack.resume("gpu")
-    expect(tray(signed_in).get_by_text("done").first).to_be_visible(timeout=JOB_MS)
+    ended = tray(signed_in).get_by_role("list", name="Recently ended").get_by_role("listitem")
+    said = ended.filter(has_text="Once more.")
+    expect(said.filter(has_text="done")).to_have_count(1, timeout=JOB_MS)
+    expect(said.filter(has_text="stopped")).to_have_count(1)
     assert status_of(signed_in, job_id) == "cancelled"
 
 
