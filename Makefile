@@ -6,7 +6,7 @@ BIN = .venv/bin
 TEST_WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help run setup test test-page lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo screens
+.PHONY: help run setup test test-page schema lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo screens
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -23,6 +23,10 @@ test: setup test-page ## Run the whole suite (TESTS=path, TEST_WORKERS=2, ARGS="
 
 test-page: setup ## Run the page's own unit tests
 	@$(SETUP) npm test
+
+schema: setup ## Write the page's types of the API, from the OpenAPI document that the code gives
+	$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file frontend/openapi.json
+	@$(SETUP) npm run schema
 
 lint: lint-python lint-page ## Check format, rules, types and the arrows between the apps
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import engines, latency, slow_readers, streams
+from benchmarks import engines, latency, slow_readers, streams, studio
 from benchmarks.peer_servers import Peers, running_peers
 from benchmarks.peers import ENVIRONMENTS
 from benchmarks.product import Product, running_product
@@ -21,7 +21,17 @@ from benchmarks.sizes import FULL, QUICK, SMOKE, Sizes
 
 Measure = Callable[[], list[Row]]
 # In this order: the memory of an idle product first, the model libraries, which stay loaded, last.
-NAMES = ("memory", "latency", "sse", "websocket", "slow-readers", "redis-restart", "engines", "together")
+NAMES = (
+    "memory",
+    "latency",
+    "sse",
+    "websocket",
+    "slow-readers",
+    "redis-restart",
+    "studio",
+    "engines",
+    "together",
+)
 WITH_PEERS = ("sse", "websocket")
 
 
@@ -46,6 +56,7 @@ class Suite:
                 everybody, product, self._upstream[0], sizes, raw
             ),
             "redis-restart": lambda: streams.redis_restart(everybody, product, sizes, raw),
+            "studio": lambda: studio.studio(product, self._upstream[0], sizes, raw),
             "engines": lambda: engines.engines(product, sizes, raw),
             "together": lambda: engines.together(product, sizes, raw),
         }

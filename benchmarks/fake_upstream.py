@@ -4,7 +4,7 @@ Token `i` of a stream reads `i@SECONDS ` with SECONDS = `time.time()` of its pla
 so a reader on the same machine computes the whole delay as receive - emission, the server's own lateness
 included.
 A request sets its own script through extra body fields (`tokens`, `rate`, `reasoning`, ... see `Script`) or
-through its model's name: `fake-50x400` is 400 tokens at 50 a second.
+through its model's name: `fake-50x400` is 400 tokens at 50 a second, `fake-50x400-p40` the same in paragraphs of 40.
 
 One ticker writes all streams straight to their transports: 400 streams of 50 tokens/s take part of one core.
 """
@@ -26,7 +26,7 @@ from typing import Any
 
 from aiohttp import web
 
-MODEL_NAME = re.compile(r"fake-(?P<rate>\d+(?:\.\d+)?)x(?P<tokens>\d+)")
+MODEL_NAME = re.compile(r"fake-(?P<rate>\d+(?:\.\d+)?)x(?P<tokens>\d+)(?:-p(?P<paragraph>\d+))?")
 LISTED_MODELS = ("fake-50x400", "fake-50x100", "fake-200x400")
 TOKEN = re.compile(r"(\d+)@(\d+\.\d{6}) ")
 
@@ -35,13 +35,14 @@ TOKEN = re.compile(r"(\d+)@(\d+\.\d{6}) ")
 class Script:
     """How one answer goes; every field can be set by the request's body.
 
-    Of `tokens`, the first `reasoning` are reasoning. `hang` never answers; `hang_after` falls silent and
-    `break_after` cuts the connection after so many tokens. `think_tags` writes the reasoning into the text.
-    `error_after` sends an error object in the stream.
+    After every `paragraph` tokens comes an empty line (0: never). Of `tokens`, the first `reasoning` are reasoning.
+    `hang` never answers; `hang_after` falls silent and `break_after` cuts the connection after so many tokens.
+    `think_tags` writes the reasoning into the text. `error_after` sends an error object in the stream.
     """
 
     rate: float = 50.0
     tokens: int = 100
+    paragraph: int = 0
     reasoning: int = 0
     think_tags: bool = False
     first_delay_s: float = 0.0
@@ -55,6 +56,7 @@ class Script:
         values: dict[str, Any] = {}
         if match := MODEL_NAME.fullmatch(str(body.get("model", ""))):
             values = {"rate": float(match["rate"]), "tokens": int(match["tokens"])}
+            values["paragraph"] = int(match["paragraph"] or 0)
         values |= {f.name: body[f.name] for f in fields(self) if f.name in body}
         return replace(self, **values)
 
@@ -142,6 +144,8 @@ class _Stream:
             text = self._tagged(text)
             reasoning = False
         self.index += 1
+        if self.script.paragraph and self.index % self.script.paragraph == 0:
+            text += r"\n\n"  # as JSON writes it: the text stands in a string
         return (self.reasoning_head if reasoning else self.head) + text.encode() + self.tail
 
     def _tagged(self, text: str) -> str:

@@ -31,6 +31,8 @@ class Sizes:
     image_steps: int
     voices: int
     voice_repeats: int  # of the sentences in each speech
+    studio_messages: int  # in the conversation that is open
+    studio_tokens: int  # of the answer that streams into it, at 100 a second
 
 
 FULL = Sizes(
@@ -56,6 +58,8 @@ FULL = Sizes(
     image_steps=20,
     voices=8,
     voice_repeats=3,
+    studio_messages=1000,
+    studio_tokens=3000,
 )
 QUICK = Sizes(
     name="quick",
@@ -80,6 +84,8 @@ QUICK = Sizes(
     image_steps=10,
     voices=8,
     voice_repeats=1,
+    studio_messages=1000,
+    studio_tokens=1000,
 )
 # Shows that all of it works, on any machine; its figures say nothing.
 SMOKE = Sizes(
@@ -105,4 +111,6 @@ SMOKE = Sizes(
     image_steps=2,
     voices=2,
     voice_repeats=1,
+    studio_messages=20,
+    studio_tokens=100,
 )

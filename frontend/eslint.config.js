@@ -3,7 +3,7 @@ import accessibility from "eslint-plugin-vuejs-accessibility";
 import typescript from "typescript-eslint";
 
 export default typescript.config(
-  { ignores: ["dist/", "node_modules/", "public/"] },
+  { ignores: ["dist/", "node_modules/", "public/", "src/api/schema.d.ts"] },
   ...typescript.configs.strictTypeChecked,
   ...vue.configs["flat/recommended"],
   ...accessibility.configs["flat/recommended"],

@@ -169,7 +169,7 @@ class JobRun:
                 return Preview(image=f"data:image/jpeg;base64,{picture}", index=chunk.index)
             case SpeechChunk():
                 id_, url = self._keep(chunk.wav)
-                words = [dict(word) for word in chunk.words] or None
+                words = list(chunk.words) or None
                 return Audio(id_, url, chunk.index, chunk.text, chunk.duration_s, words)
             case FileChunk():
                 id_, url = self._keep(chunk.data)

@@ -171,6 +171,21 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # The version whose schemas are JSON schemas, as the inputs of the kinds are.
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.jobs.openapi.describe_jobs",
+        "apps.chat.openapi.describe_chat",
+    ],
+    # Names that the page's types are made of, so that another field of the same name does not change them.
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "apps.jobs.states.Status",
+        "Medium": "apps.catalog.models.Medium",
+        "MessageRole": "apps.chat.models.Role",
+        "MessageState": "apps.chat.models.State",
+        "Tier": "apps.jobs.states.Tier",
+    },
 }
 UNFOLD = {"SITE_TITLE": "AIGC Studio", "SITE_HEADER": "AIGC Studio", "SITE_URL": "/"}
 

@@ -33,6 +33,20 @@ ENGINES_OF_MEDIUM: dict[str, frozenset[str]] = {
 }
 
 
+# How a source begins that is a folder of the worker's machine; anything else is a name to download.
+FOLDER_STARTS = ("/", "~", "./", "../")
+
+
+class Origin(models.TextChoices):
+    """Where a model's files or server are."""
+
+    BUILT_IN = "built_in", "Part of the product"
+    DEMO = "demo", "Ships with the product or is made on the spot"
+    FOLDER = "folder", "A folder of the worker's machine"
+    DOWNLOAD = "download", "Downloaded from the hub or the engine's own list"
+    SERVER = "server", "A server that the worker asks"
+
+
 class Quantization(models.TextChoices):
     """How the weights are stored on the device."""
 
@@ -117,6 +131,17 @@ class Model(models.Model):
     @override
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def origin(self) -> Origin:
+        """Where its files or its server are, in one word."""
+        if self.engine == Engine.ESPEAK:
+            return Origin.BUILT_IN
+        if self.engine == Engine.OPENAI:
+            return Origin.SERVER
+        if self.source.startswith("demo:"):
+            return Origin.DEMO
+        return Origin.FOLDER if self.source.startswith(FOLDER_STARTS) else Origin.DOWNLOAD
 
     @override
     def clean(self) -> None:

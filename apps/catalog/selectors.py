@@ -15,7 +15,7 @@ from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.redis_client import redis_client
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
-from apps.catalog.models import MODEL_ID, Medium, Model
+from apps.catalog.models import MODEL_ID, Medium, Model, Origin
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +98,8 @@ class ModelView(TypedDict):
     notes: str
     medium: str
     engine: str
+    origin: str
+    source: str
     demo: bool
     random: bool
     enabled: bool
@@ -166,14 +168,14 @@ def list_models(actor: Actor, medium: str | None = None) -> list[ModelView]:
         models = models.filter(medium=medium)
     rows = list(models)
     states = model_states([row.pk for row in rows])
-    return [_view(row, states[row.pk]) for row in rows]
+    return [_view(row, states[row.pk], actor) for row in rows]
 
 
 def get_model_view(actor: Actor, model_id: str) -> ModelView:
     """One model as the API shows it. Raises ModelNotFound."""
     actor.check(Permission.READ_MODELS)
     model = find_model(Model.objects.all(), model_id)
-    return _view(model, model_states([model_id])[model_id])
+    return _view(model, model_states([model_id])[model_id], actor)
 
 
 def read_spoken(model_id: str) -> SpokenView | None:
@@ -188,13 +190,17 @@ def read_spoken(model_id: str) -> SpokenView | None:
     return cast("SpokenView", {"model": model_id, "known": True, **json.loads(cast("str", text))})
 
 
-def _view(model: Model, state: ModelState) -> ModelView:
+def _view(model: Model, state: ModelState, actor: Actor) -> ModelView:
+    # Folders and addresses of servers are for those who run the installation; a public name is for everybody.
+    is_public = model.origin in {Origin.DEMO, Origin.DOWNLOAD}
     return ModelView(
         id=model.pk,
         name=model.name,
         notes=model.notes,
         medium=model.medium,
         engine=model.engine,
+        origin=model.origin,
+        source=model.source if is_public or actor.is_staff else "",
         demo=model.demo,
         random=model.random,
         enabled=model.enabled,

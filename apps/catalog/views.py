@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.authentication import actor_of
-from apps.catalog.models import Engine, Medium
+from apps.catalog.models import Engine, Medium, Origin
 from apps.catalog.selectors import LOAD_STATES, get_model_view, list_models
 from apps.catalog.services import disable_model, enable_model, find_voices
 
@@ -31,6 +31,11 @@ class ModelOutput(serializers.Serializer[object]):
     notes = serializers.CharField()
     medium = serializers.ChoiceField(choices=Medium.choices)
     engine = serializers.ChoiceField(choices=Engine.choices)
+    origin = serializers.ChoiceField(choices=Origin.choices)
+    # A field's own attribute of this name says something else.
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="A public name for all; folders and addresses only for staff, else empty."
+    )
     demo = serializers.BooleanField()
     random = serializers.BooleanField()
     enabled = serializers.BooleanField()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from drf_spectacular.utils import extend_schema_field
 from pydantic import BaseModel, Field, StrictBool, StrictStr
 from rest_framework import serializers
 
@@ -19,6 +20,7 @@ from apps.chat.models import (
     State,
 )
 from apps.chat.params import CONTENT_MAX, Message
+from apps.jobs.serializers import ErrorField, UsageField
 
 
 class ChatRequest(BaseModel, extra="forbid"):
@@ -37,6 +39,11 @@ class ChatRequest(BaseModel, extra="forbid"):
     stop: list[str] | None = None
 
 
+@extend_schema_field({"$ref": "#/components/schemas/AnswerParams"})
+class ParamsField(serializers.DictField):
+    """How to answer, as in the input of a chat job; described in apps/chat/openapi.py."""
+
+
 IMPORT_MAX = 5000
 # More columns are not read side by side.
 COMPARED_MAX = 4
@@ -53,7 +60,7 @@ class SettingsInput(serializers.Serializer[Any]):
     """How a conversation is asked, and where it is kept."""
 
     system = serializers.CharField(required=False, allow_blank=True, max_length=SYSTEM_MAX)
-    params = serializers.DictField(required=False, help_text="As in the input of a chat job.")
+    params = ParamsField(required=False)
     folder = serializers.UUIDField(required=False, allow_null=True)
 
 
@@ -135,7 +142,7 @@ class AssistantInput(serializers.Serializer[Any]):
     description = serializers.CharField(required=False, allow_blank=True, max_length=DESCRIPTION_MAX)
     model = serializers.CharField(required=False, allow_blank=True, max_length=200)
     system = serializers.CharField(required=False, allow_blank=True, max_length=SYSTEM_MAX)
-    params = serializers.DictField(required=False, help_text="As in the input of a chat job.")
+    params = ParamsField(required=False)
     opening = serializers.ListField(child=TurnInput(), required=False, max_length=OPENING_MAX)
 
 
@@ -159,7 +166,7 @@ class AssistantOutput(serializers.Serializer[Any]):
     description = serializers.CharField()
     model = serializers.CharField()
     system = serializers.CharField()
-    params = serializers.DictField()
+    params = ParamsField()
     opening = TurnInput(many=True)
 
 
@@ -217,7 +224,7 @@ class ImportedMessage(serializers.Serializer[Any]):
     reasoning = serializers.CharField(
         default="", allow_blank=True, max_length=CONTENT_MAX, trim_whitespace=False
     )
-    usage = serializers.DictField(default=dict)
+    usage = UsageField(default=dict)
     rating = serializers.ChoiceField(choices=(-1, 0, 1), default=0)
 
 
@@ -226,7 +233,7 @@ class ImportInput(serializers.Serializer[Any]):
 
     title = serializers.CharField(default="", allow_blank=True, max_length=TITLE_MAX)
     system = serializers.CharField(default="", allow_blank=True, max_length=SYSTEM_MAX)
-    params = serializers.DictField(default=dict)
+    params = ParamsField(default=dict)
     current = serializers.CharField(default=None, allow_null=True, max_length=100)
     messages = serializers.ListField(child=ImportedMessage(), max_length=IMPORT_MAX)
 
@@ -257,11 +264,11 @@ class MessageOutput(serializers.Serializer[Any]):
     job = serializers.UUIDField(allow_null=True)
     model = serializers.CharField()
     reasoning = serializers.CharField()
-    error = serializers.DictField(allow_null=True)
+    error = ErrorField(allow_null=True)
     finish_reason = serializers.CharField()
-    usage = serializers.DictField()
+    usage = UsageField()
     confidence = serializers.FloatField(allow_null=True)
-    rating = serializers.IntegerField()
+    rating = serializers.ChoiceField(choices=(-1, 0, 1))
     rating_reason = serializers.CharField()
 
 
@@ -273,7 +280,7 @@ class ConversationOutput(serializers.Serializer[Any]):
     titled = serializers.BooleanField(help_text="False while the title is only the first words.")
     model = serializers.CharField()
     system = serializers.CharField()
-    params = serializers.DictField()
+    params = ParamsField()
     pinned = serializers.BooleanField()
     archived = serializers.BooleanField()
     assistant = serializers.UUIDField(allow_null=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpu_workers.contract.events import (
     BEGINNING,
+    EVENT_TYPES,
     TERMINAL_TYPES,
     Artifact,
     Blocked,
@@ -24,6 +25,7 @@ from gpu_workers.contract.events import (
 
 __all__ = [
     "BEGINNING",
+    "EVENT_TYPES",
     "TERMINAL_TYPES",
     "Artifact",
     "Blocked",

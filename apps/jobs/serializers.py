@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.jobs.kinds import kind_names
@@ -19,6 +20,33 @@ class SubmitSerializer(serializers.Serializer[Any]):
         max_length=200, required=False, help_text="A model id; the medium's default if absent."
     )
     priority = serializers.ChoiceField(choices=Tier.choices, default=Tier.INTERACTIVE)
+
+
+# The components that these name are described in apps/jobs/openapi.py.
+@extend_schema_field({"$ref": "#/components/schemas/Usage"})
+class UsageField(serializers.DictField):
+    """What a job took."""
+
+
+@extend_schema_field({"$ref": "#/components/schemas/JobError"})
+class ErrorField(serializers.DictField):
+    """Why a job failed or was refused."""
+
+
+@extend_schema_field({"$ref": "#/components/schemas/ArtifactEvent"})
+class ArtifactField(serializers.DictField):
+    """A file that a job made, as its event told."""
+
+
+class JobResultSerializer(serializers.Serializer[Any]):
+    """What a job has made: text, or files."""
+
+    text = serializers.CharField(required=False)
+    reasoning = serializers.CharField(required=False)
+    artifacts = serializers.ListField(child=ArtifactField(), required=False)
+    finish_reason = serializers.CharField(required=False)
+    confidence = serializers.FloatField(required=False)
+    usage = UsageField(required=False)
 
 
 class JobSerializer(serializers.Serializer[Any]):
@@ -38,8 +66,8 @@ class JobSerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     input = serializers.DictField()
-    result = serializers.DictField(required=False)
-    error = serializers.DictField(required=False)
+    result = JobResultSerializer(required=False)
+    error = ErrorField(required=False)
 
 
 class UploadSerializer(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from deploy.local.lock import SetupLock
 from deploy.local.trouble import Trouble
 
 NODE_OLDEST = (22, 22)
-NOT_SOURCES = {"node_modules", "dist", "playwright-report", "coverage"}
+NOT_SOURCES = {"node_modules", "dist", "playwright-report", "coverage", "openapi.json"}
 STAMP = ".aigc-stamp"
 
 

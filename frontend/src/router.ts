@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { createRouter, createWebHistory, type RouteLocationNormalized, type RouteRecordRaw } from "vue-router";
 
 import { ApiError } from "@/api/http";
 import { useSession } from "@/composables/useSession";
@@ -28,6 +28,7 @@ const routes: RouteRecordRaw[] = [
   { path: "/voice", name: "voice", component: () => import("@/pages/VoicePage.vue"), meta: { title: "voice" } },
   { path: "/jobs", name: "jobs", component: () => import("@/pages/JobsPage.vue"), meta: { title: "jobs" } },
   { path: "/assistants/:id?", name: "assistants", component: () => import("@/pages/AssistantsPage.vue"), meta: { title: "assistants" } },
+  { path: "/models", name: "models", component: () => import("@/pages/ModelsPage.vue"), meta: { title: "models" } },
   { path: "/me", name: "me", component: () => import("@/pages/MePage.vue"), meta: { title: "me" } },
   { path: "/:path(.*)*", name: "not-found", component: () => import("@/pages/NotFoundPage.vue"), meta: { title: "notFound", open: true } },
 ];
@@ -37,6 +38,7 @@ export const router = createRouter({ history: createWebHistory(), routes });
 router.beforeEach(async (to) => {
   const session = useSession();
   if (session.state === "unknown") {
+    beginToLoad(to);
     try {
       await session.load();
     } catch (reason) {
@@ -48,6 +50,15 @@ router.beforeEach(async (to) => {
   if (to.meta.open === true || session.user !== null) return true;
   return { name: "sign-in", query: to.path === "/chat" ? {} : { next: to.fullPath } };
 });
+
+/** Fetch the page while the server is still asked who is signed in: both are needed before the first paint. */
+function beginToLoad(to: RouteLocationNormalized): void {
+  for (const { components } of to.matched) {
+    const page: unknown = components?.["default"];
+    // A failure is told by the router, which asks for the same module again.
+    if (typeof page === "function") void (page as () => Promise<unknown>)().catch(() => undefined);
+  }
+}
 
 /** Where to go after signing in: a path of ours, never another site's. */
 export function nextPath(next: unknown): string {

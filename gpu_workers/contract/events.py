@@ -12,9 +12,17 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import orjson
-from typing_extensions import override
+from typing_extensions import TypedDict, override
 
 JSON = dict[str, Any]
+
+
+class SpokenWord(TypedDict):
+    """A word and when it is heard, in seconds from the start of its sentence or file."""
+
+    text: str
+    start_s: float
+    end_s: float
 
 
 class EventId(NamedTuple):
@@ -109,7 +117,7 @@ class Preview(Event):
 class Audio(Event):
     """Speech of sentence `index` can be played from `url` (WAV) while the rest is made.
 
-    `words`, where the engine knows them, have `text`, `start_s` and `end_s`, counted from the sentence's own start.
+    `words`, where the engine knows them, are counted from the sentence's own start.
     """
 
     type: ClassVar[str] = "audio"
@@ -118,7 +126,7 @@ class Audio(Event):
     index: int
     text: str
     duration_s: float
-    words: list[JSON] | None = None
+    words: list[SpokenWord] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ class Artifact(Event):
     height: int | None = None
     seed: int | None = None
     duration_s: float | None = None
-    words: list[JSON] | None = None
+    words: list[SpokenWord] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from gpu_workers.contract.events import SpokenWord
 from gpu_workers.engines.base import EngineError
 
 MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
@@ -51,7 +52,7 @@ class Clip:
         """Length in seconds."""
         return len(self.samples) / self.rate
 
-    def word_times(self) -> list[dict[str, Any]]:
+    def word_times(self) -> list[SpokenWord]:
         """The words as an artifact tells them: text, start_s, end_s."""
         return [
             {

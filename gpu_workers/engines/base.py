@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from gpu_workers.contract.events import Progress
+from gpu_workers.contract.events import Progress, SpokenWord
 from gpu_workers.contract.messages import ModelSpec, Params, Voice
 
 ProgressCallback = Callable[[Progress], None]
@@ -90,7 +90,7 @@ class SpeechChunk:
     text: str
     wav: bytes
     duration_s: float
-    words: Sequence[Mapping[str, Any]] = ()
+    words: Sequence[SpokenWord] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,13 @@ OPEN_PLACES = ("/sign-in", "/welcome/none", "/nothing-here")
 PLACES = (
     "/chat",
     "/image",
+    "/image/gallery",
     "/voice",
     "/jobs",
     "/assistants",
     "/assistants/new",
     "/assistants/import",
+    "/models",
     "/me",
 )
 LOOKS = {"light-desktop": ("light", 1280), "dark-phone": ("dark", 390)}
@@ -83,6 +85,17 @@ def test_no_page_has_a_serious_fault(
     page.goto("/chat")
     ask(page, "Hello, who are you?")
     expect(page.locator("article.answer")).to_have_attribute("aria-busy", "false", timeout=JOB_MS)
+    found += faults(page)
+    page.get_by_role("navigation", name="Pages").get_by_role("button", name="Jobs").click()
+    expect(page.get_by_role("list", name="Recently ended")).to_be_visible()
+    found += faults(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", name="Go to: Models")).to_be_visible()
+    found += faults(page)
+    page.keyboard.type("shortcuts")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     found += faults(page)
     context.close()
     assert found == []

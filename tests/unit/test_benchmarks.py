@@ -12,13 +12,14 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typing_extensions import override
 
 from benchmarks import engine_alone, job_client
 from benchmarks.engines import Case, Rates, added_up, cases, chats, rate, row_of
-from benchmarks.fake_upstream import token_text
+from benchmarks.fake_upstream import Script, token_text
 from benchmarks.figures import Figures, cpu_per_100k, figures, lost, percentile, read, repeated
 from benchmarks.job_client import JobFailed
 from benchmarks.latency import Waits, rows_of
@@ -30,6 +31,7 @@ from benchmarks.report import Bar, Row, ratio, table, write_json
 from benchmarks.shapes import Load, Record
 from benchmarks.sizes import FULL, QUICK
 from benchmarks.streams import Contestant, against, lost_and_repeated, middle, own_cpu
+from benchmarks.studio import files_of
 from gpu_workers.contract.messages import ChatParams, Turn
 from gpu_workers.engines.base import Chunk, DoneChunk, EngineError, FileChunk, Request, TextChunk
 
@@ -445,3 +447,23 @@ def test_a_peer_is_there_when_its_program_is(tmp_path: Path, monkeypatch: pytest
     (peer.folder / "lib/python3.11/site-packages/some_peer-1.2.3.dist-info").mkdir(parents=True)
     assert peer.is_there()
     assert peer.version() == "1.2.3"
+
+
+def test_a_page_weighs_what_it_imports_but_not_what_it_loads_later() -> None:
+    manifest: dict[str, dict[str, Any]] = {
+        "index.html": {"file": "a.js", "isEntry": True, "imports": ["_vue.js"], "css": ["a.css"]},
+        "_vue.js": {"file": "vue.js"},
+        "src/pages/ChatPage.vue": {
+            "file": "chat.js",
+            "imports": ["_vue.js", "index.html"],
+            "dynamicImports": ["src/components/MarkdownView.vue"],
+        },
+        "src/components/MarkdownView.vue": {"file": "markdown.js"},
+    }
+    files = {file.name for file in files_of(manifest, ["index.html", "src/pages/ChatPage.vue"])}
+    assert files == {"a.js", "a.css", "vue.js", "chat.js"}
+
+
+def test_the_upstream_writes_paragraphs_where_the_models_name_asks_for_them() -> None:
+    assert Script().for_body({"model": "fake-100x2000-p40"}) == Script(rate=100, tokens=2000, paragraph=40)
+    assert Script().for_body({"model": "fake-50x400"}) == Script(rate=50, tokens=400)

@@ -42,6 +42,8 @@ def test_the_list_has_what_a_page_needs(client: Client) -> None:
         "name": "Stable Diffusion XL 1.0",
         "medium": "image",
         "engine": "sdxl",
+        "origin": "download",
+        "source": "stabilityai/stable-diffusion-xl-base-1.0",
         "demo": False,
         "random": False,
         "enabled": False,
@@ -90,7 +92,24 @@ def test_the_list_is_shown_without_redis_too(client: Client, settings: Settings)
 
 
 @pytest.mark.usefixtures("ada")
-def test_servers_and_names_of_keys_stay_inside(client: Client) -> None:
+def test_staff_read_where_each_model_comes_from(client: Client) -> None:
+    Model.objects.filter(pk="vits-ljspeech").update(source="~/models/voice")
+    models = by_id(client)
+    assert {
+        name: models[name]["origin"] for name in ("espeak", "demo-chat", "vits-ljspeech", "deepseek-api")
+    } == {
+        "espeak": "built_in",
+        "demo-chat": "demo",
+        "vits-ljspeech": "folder",
+        "deepseek-api": "server",
+    }
+    assert models["deepseek-api"]["source"] == "https://api.deepseek.com"
+
+
+@pytest.mark.usefixtures("ada")
+def test_folders_servers_and_names_of_keys_stay_inside(client: Client) -> None:
+    client.force_login(make_user("grace"))
+    Model.objects.filter(pk="vits-ljspeech").update(source="/srv/secret-folder")
     Model.objects.filter(pk="deepseek-api").update(
         options={"api_key_env": "SECRET_NAME", "extra": {"x": 1}, "max_tokens": 9}
     )
@@ -98,6 +117,8 @@ def test_servers_and_names_of_keys_stay_inside(client: Client) -> None:
     assert by_id(client)["deepseek-api"]["options"] == {"max_tokens": 9}
     assert "SECRET_NAME" not in answer.text
     assert "api.deepseek.com" not in answer.text
+    assert "secret-folder" not in answer.text
+    assert by_id(client)["sdxl-base-1.0"]["source"] == "stabilityai/stable-diffusion-xl-base-1.0"
 
 
 @pytest.mark.usefixtures("ada")

@@ -1,6 +1,6 @@
 /** A job's events as the server sends them; `gpu_workers/contract/events.py` is where they are defined. */
 
-import type { Artifact, SpokenWord, Usage } from "@/api/types";
+import type { components } from "@/api/schema";
 
 /** The place of an event in its job's log: attempts count from 1, numbers from 1 in each attempt. */
 export interface EventId {
@@ -29,38 +29,11 @@ export function isNext(last: EventId, id: EventId): boolean {
   return id.attempt === last.attempt ? id.number === last.number + 1 : id.attempt > last.attempt && id.number === 1;
 }
 
-export interface Progress {
-  step: number;
-  steps: number;
-  stage?: "download" | "load" | "generate";
-  unit?: "steps" | "bytes" | "sentences";
-}
-
+/** What an event says, by its type. */
+export type EventData = components["schemas"]["JobEvents"];
+export type Progress = EventData["progress"];
 /** Speech of one sentence, to be played while the rest is made. */
-export interface SpokenSentence {
-  id: string;
-  url: string;
-  index: number;
-  text: string;
-  duration_s: number;
-  /** From the start of the sentence; absent where the engine does not know. */
-  words?: SpokenWord[];
-}
-
-export interface EventData {
-  queued: { position: number; eta_s?: number };
-  started: { attempt: number; model: string };
-  delta: { text?: string; reasoning?: string; whole?: boolean };
-  progress: Progress;
-  preview: { image: string; index?: number };
-  audio: SpokenSentence;
-  artifact: Artifact;
-  retry: { attempt: number; from: "here" | "start" };
-  finished: { usage?: Usage; finish_reason?: string; confidence?: number };
-  failed: { code: string; message: string; retryable?: boolean };
-  cancelled: Record<string, never>;
-  blocked: { rule: string };
-}
+export type SpokenSentence = EventData["audio"];
 
 export type EventType = keyof EventData;
 export type JobEvent = { [T in EventType]: { type: T; data: EventData[T] } }[EventType];

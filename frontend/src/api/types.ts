@@ -1,52 +1,19 @@
-/** What the REST API says, in its own words. The studio issue replaces this file by types made from OpenAPI. */
+/** What the REST API says, in the studio's words. The shapes are the server's: `make schema` writes schema.d.ts. */
 
-export type Medium = "chat" | "image" | "voice";
+import type { components } from "@/api/schema";
+
+type Schemas = components["schemas"];
+
+export type Medium = Schemas["Medium"];
 export const MEDIA: readonly Medium[] = ["chat", "image", "voice"];
 
-export type JobStatus = "queued" | "running" | "succeeded" | "failed" | "cancelled" | "blocked";
-
-export interface Turn {
-  role: "system" | "user" | "assistant";
-  content: string;
-}
-
-export interface ChatInput {
-  messages: Turn[];
-  max_tokens?: number;
-  temperature?: number;
-  top_p?: number;
-}
-
-export interface ImageInput {
-  prompt: string;
-  negative_prompt?: string;
-  width?: number;
-  height?: number;
-  steps?: number;
-  guidance?: number;
-  seed?: number;
-  count?: number;
-  scheduler?: string;
-  /** Id of an upload to start from. */
-  image?: string;
-  /** Id of an upload of the same shape: white is painted anew. */
-  mask?: string;
-  strength?: number;
-}
-
-export type AudioFormat = "wav" | "mp3" | "ogg";
+export type JobStatus = Schemas["JobStatus"];
+export type Turn = Schemas["Message"];
+export type ChatInput = Schemas["ChatInput"];
+export type ImageInput = Schemas["ImageInput"];
+export type VoiceInput = Schemas["VoiceInput"];
+export type AudioFormat = NonNullable<VoiceInput["format"]>;
 export const AUDIO_FORMATS: readonly AudioFormat[] = ["wav", "mp3", "ogg"];
-
-export interface VoiceInput {
-  text?: string;
-  ssml?: string;
-  language?: string;
-  voice?: string;
-  speed?: number;
-  pitch?: number;
-  volume?: number;
-  format?: AudioFormat;
-}
 
 export interface InputOf {
   chat: ChatInput;
@@ -54,237 +21,45 @@ export interface InputOf {
   voice: VoiceInput;
 }
 
+export type Artifact = Schemas["ArtifactEvent"];
 /** A word and when it is heard, in seconds from the start of its sentence or file. */
-export interface SpokenWord {
-  text: string;
-  start_s: number;
-  end_s: number;
-}
+export type SpokenWord = NonNullable<Artifact["words"]>[number];
+export type Usage = Schemas["Usage"];
+export type JobError = Schemas["JobError"];
+export type JobResult = Schemas["JobResult"];
+export type ChatJob = Schemas["ChatJob"];
+export type ImageJob = Schemas["ImageJob"];
+export type VoiceJob = Schemas["VoiceJob"];
+export type Job = Schemas["Job"];
 
-export interface Artifact {
-  id: string;
-  url: string;
-  media_type: string;
-  width?: number;
-  height?: number;
-  seed?: number;
-  duration_s?: number;
-  /** Of speech, where the engine knows them. */
-  words?: SpokenWord[];
-}
-
-export interface Usage {
-  prompt_tokens?: number;
-  completion_tokens?: number;
-  /** From the start of the work to the first piece of it. */
-  first_chunk_s?: number;
-  run_s?: number;
-  [counted: string]: unknown;
-}
-
-export interface JobError {
-  code: string;
-  message: string;
-  retryable?: boolean;
-  rule?: string;
-}
-
-export interface JobResult {
-  text?: string;
-  reasoning?: string;
-  finish_reason?: string;
-  confidence?: number | null;
-  usage?: Usage;
-  artifacts?: Artifact[];
-}
-
-interface JobOf<K extends Medium> {
-  id: string;
-  kind: K;
-  status: JobStatus;
-  attempt: number;
-  model: string | null;
-  position?: number | null;
-  eta_s?: number | null;
-  created_at: string;
-  started_at: string | null;
-  finished_at: string | null;
-  input: InputOf[K];
-  result?: JobResult | null;
-  error?: JobError | null;
-}
-
-export type ChatJob = JobOf<"chat">;
-export type ImageJob = JobOf<"image">;
-export type VoiceJob = JobOf<"voice">;
-export type Job = ChatJob | ImageJob | VoiceJob;
-
+/** A page of a long list, its `next` a cursor: askPage makes it of the server's address. */
 export interface Page<T> {
   results: T[];
   next: string | null;
 }
 
-export type MessageState = "running" | "done" | "stopped" | "failed" | "blocked";
-export type Rating = -1 | 0 | 1;
-
+export type MessageState = Schemas["MessageState"];
+export type Rating = Schemas["RatingEnum"];
 /** One side's turn. Several with one parent are branches: edited questions, or answers made anew. */
-export interface Message {
-  id: string;
-  parent: string | null;
-  role: "user" | "assistant";
-  /** Empty while it runs: then the job tells it. */
-  content: string;
-  created_at: string;
-  state: MessageState;
-  job: string | null;
-  model: string;
-  reasoning: string;
-  error: { code: string; message: string } | null;
-  finish_reason: string;
-  usage: Usage;
-  confidence: number | null;
-  rating: Rating;
-  rating_reason: string;
-}
-
-/** How a conversation is asked; `params` as in the input of a chat job. */
-export interface AnswerSettings {
-  system: string;
-  params: Record<string, number>;
-}
-
-export interface Conversation extends AnswerSettings {
-  id: string;
-  title: string;
-  /** Named by its owner or a model; until then its title is the first words. */
-  titled: boolean;
-  model: string;
-  pinned: boolean;
-  archived: boolean;
-  /** Which assistant it was begun with, as long as there is such a one. */
-  assistant: string | null;
-  folder: string | null;
-  /** The end of the branch that is shown. */
-  current: string | null;
-  created_at: string;
-  updated_at: string;
-}
-
-export interface ConversationDetail extends Conversation {
-  /** All branches, oldest message first. */
-  messages: Message[];
-}
-
-export interface Folder {
-  id: string;
-  name: string;
-  /** How many are in it, without archived ones. */
-  conversations: number;
-}
-
-/** How an answer is made; what is absent is the model's own choice. */
-export interface AnswerParams {
-  max_tokens?: number;
-  temperature?: number;
-  top_p?: number;
-  top_k?: number;
-  repetition_penalty?: number;
-  seed?: number;
-  stop?: string[];
-}
-
+export type Message = Schemas["MessageOutput"];
+export type Conversation = Schemas["ConversationOutput"];
+export type ConversationDetail = Schemas["ConversationDetail"];
+export type AnswerParams = Schemas["AnswerParams"];
+/** How a conversation is asked. */
+export type AnswerSettings = Pick<Conversation, "system" | "params">;
+export type Folder = Schemas["FolderOutput"];
 /** A saved persona; its conversations begin with what it holds. */
-export interface Assistant {
-  id: string;
-  name: string;
-  description: string;
-  /** Empty for the default one. */
-  model: string;
-  system: string;
-  params: AnswerParams;
-  /** Turns before the first question. */
-  opening: Turn[];
-}
+export type Assistant = Schemas["AssistantOutput"];
 
-export interface ModelState {
-  state: "idle" | "downloading" | "loading" | "ready" | "failed";
-  done: number;
-  total: number;
-  message: string;
-}
-
-export interface Model {
-  id: string;
-  name: string;
-  /** What people should know before they choose it. */
-  notes: string;
-  medium: Medium;
-  engine: string;
-  /** A small checkpoint for trying the product. */
-  demo: boolean;
-  /** Its weights are random: what it makes is noise. */
-  random: boolean;
-  default: boolean;
-  enabled: boolean;
-  /** What enabling it downloads; 0 for nothing. */
-  size_bytes: number;
-  languages: string[];
-  options: Record<string, unknown>;
-  state: ModelState;
-}
-
-export interface Voice {
-  id: string;
-  name: string;
-  /** Empty for one that speaks all languages of its model. */
-  language: string;
-}
-
+export type Model = Schemas["ModelOutput"];
+export type ModelState = Schemas["StateOutput"];
+export type Voice = Schemas["VoiceOutput"];
 /** A named preset of speed, pitch and volume. */
-export interface SpeechStyle {
-  id: string;
-  speed: number;
-  pitch: number;
-  volume: number;
-}
-
+export type SpeechStyle = Schemas["StyleOutput"];
 /** What can be chosen for a speech of a model. */
-export interface SpeechOffer {
-  model: string;
-  /** False until a worker has loaded the model; then ask again. */
-  known: boolean;
-  voices: Voice[];
-  /** Empty where the model does not say. */
-  languages: string[];
-  styles: SpeechStyle[];
-  /** The elements of SSML that are known, with their attributes. */
-  ssml_elements: Record<string, string[]>;
-  text_max: number;
-  ssml_max: number;
-}
+export type SpeechOffer = Schemas["OfferOutput"];
+export type Upload = Schemas["Upload"];
 
-export interface Upload {
-  id: string;
-  media_type: string;
-  width: number | null;
-  height: number | null;
-}
-
-export interface User {
-  id: string;
-  email: string;
-  name: string;
-  /** May use the admin pages. */
-  is_staff: boolean;
-}
-
-export interface Workspace {
-  id: string;
-  name: string;
-  role: string;
-}
-
-export interface Session {
-  user: User;
-  workspace: Workspace;
-}
+export type User = Schemas["UserOutput"];
+export type Workspace = Schemas["WorkspaceOutput"];
+export type Session = Schemas["SessionOutput"];

@@ -45,6 +45,7 @@ export function jobOf(answer: Message, question: Message | undefined): ChatJob |
     status: "queued",
     attempt: 1,
     model: answer.model,
+    tier: "interactive",
     created_at: answer.created_at,
     started_at: null,
     finished_at: null,
@@ -63,7 +64,7 @@ export function messagesOfJob(job: ChatJob, snapshot: Snapshot): Message[] {
     content: turn.content,
   }));
   const answer: Message = { ...blank(job.created_at), id: job.id, parent: said.at(-1)?.id ?? null, role: "assistant", job: job.id };
-  return [...said, { ...answer, model: job.model ?? "", ...settled(snapshot), state: STATES[snapshot.status] }];
+  return [...said, { ...answer, model: job.model, ...settled(snapshot), state: STATES[snapshot.status] }];
 }
 
 export interface AnswerSpeed {

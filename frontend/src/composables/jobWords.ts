@@ -59,7 +59,7 @@ function describeQueue({ snapshot }: JobView, t: Translate, locale: string): str
 
 function describeWork(view: JobView, t: Translate): string {
   const { snapshot, job } = view;
-  const model = snapshot.model ?? job.model ?? "";
+  const model = snapshot.model ?? job.model;
   const { progress } = snapshot;
   if (progress?.stage === "load" || progress?.stage === "download") return describeLoading(progress, model, t);
   if (progress !== null) return describeProgress(progress, view, t);

@@ -1,4 +1,4 @@
-import { createEventHook, useDocumentVisibility, useEventListener } from "@vueuse/core";
+import { createEventHook, useDocumentVisibility, useEventListener, useIntervalFn } from "@vueuse/core";
 import { defineStore } from "pinia";
 import { computed, shallowReactive, shallowRef, watch } from "vue";
 
@@ -6,7 +6,7 @@ import { isTerminal, type JobEvent } from "@/api/events";
 import { ApiError } from "@/api/http";
 import { cancelJob, getJob, listJobs, submitJob, type NewJob } from "@/api/jobs";
 import { JobSocket, connectBrowser, type Notice, type SocketState } from "@/api/socket";
-import type { Job, JobStatus, Medium } from "@/api/types";
+import type { Job, JobStatus, Medium, Page } from "@/api/types";
 import { EMPTY, apply, isEnded, snapshotOf, type Snapshot } from "@/composables/snapshot";
 import { UNSEEN, observe, type Timing } from "@/composables/timing";
 import { useSession } from "@/composables/useSession";
@@ -29,6 +29,10 @@ export function viewOf(job: Job): JobView {
 
 const UNFINISHED: readonly JobStatus[] = ["queued", "running"];
 const FOLLOW_AGAIN_MS = 5000;
+/** How often a page that is looked at asks for jobs that were begun elsewhere: their events come only once it follows them. */
+const LOOK_MS = 15_000;
+/** Of the list's pages; more jobs at once than they hold nobody has. */
+const PAGES_OF_RUNNING = 10;
 
 /**
  * The jobs of this page and the one socket that follows them.
@@ -144,7 +148,13 @@ export const useJobs = defineStore("jobs", () => {
   /** Find the jobs that run, also those of another device or of this page before it was loaded again. */
   async function findRunning(): Promise<void> {
     try {
-      for (const job of (await listJobs({ status: UNFINISHED })).results) add(job);
+      let cursor: string | null = null;
+      for (let page = 0; page < PAGES_OF_RUNNING; page += 1) {
+        const { results, next }: Page<Job> = await listJobs({ status: UNFINISHED, ...(cursor === null ? {} : { cursor }) });
+        for (const job of results) add(job);
+        if (next === null) return;
+        cursor = next;
+      }
     } catch (reason) {
       // Offline or signed out: the next opening of the socket asks again.
       if (!(reason instanceof ApiError)) throw reason;
@@ -180,6 +190,10 @@ export const useJobs = defineStore("jobs", () => {
   watch(visibility, (seen) => {
     if (seen === "visible") socket.wake();
   });
+
+  useIntervalFn(() => {
+    if (connection.value.status === "open" && visibility.value !== "hidden") void findRunning();
+  }, LOOK_MS);
 
   /** Try the connection now instead of at the end of its delay. */
   function reconnect(): void {

@@ -14,6 +14,8 @@ export const usePreferences = defineStore("preferences", () => {
   const listOpen = useLocalStorage("studio.list", true);
   const quietInspectorOpen = useLocalStorage("studio.inspector.quiet", false);
   const inspectorOpen = useLocalStorage("studio.inspector", true);
+  const listWidth = useLocalStorage("studio.listWidth", 264);
+  const inspectorWidth = useLocalStorage("studio.inspectorWidth", 320);
 
   const systemDark = usePreferredDark();
   const dark = computed(() => (theme.value === "system" ? systemDark.value : theme.value === "dark"));
@@ -26,7 +28,7 @@ export const usePreferences = defineStore("preferences", () => {
     if (LOCALES.includes(locale.value)) void setLocale(locale.value);
   });
 
-  return { theme, locale, dark, listOpen, inspectorOpen, quietInspectorOpen };
+  return { theme, locale, dark, listOpen, inspectorOpen, quietInspectorOpen, listWidth, inspectorWidth };
 });
 
 function json<T>(): { read: (raw: string) => T; write: (value: T) => string } {

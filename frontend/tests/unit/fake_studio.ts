@@ -221,7 +221,7 @@ export class FakeServer {
 
   addJob(input: ChatJob["input"]): ChatJob {
     const id = `job-${this.jobs.size + 1}`;
-    const job: ChatJob = { id, kind: "chat", status: "queued", attempt: 1, model: "demo", created_at: this.now(), started_at: null, finished_at: null, input };
+    const job: ChatJob = { id, kind: "chat", status: "queued", attempt: 1, model: "demo", tier: "interactive", created_at: this.now(), started_at: null, finished_at: null, input };
     this.jobs.set(id, job);
     return job;
   }

@@ -15,6 +15,8 @@ const MODEL: Model = {
   notes: "",
   medium: "image",
   engine: "sdxl",
+  origin: "demo",
+  source: "demo:image",
   demo: false,
   random: false,
   default: true,

@@ -13,7 +13,7 @@ import { FakeSocket } from "./fake_studio";
 const PICTURE: Artifact = { id: "a1", url: "/api/v1/jobs/j1/artifacts/a1", media_type: "image/png", width: 64, height: 32, seed: 7 };
 
 function jobOf(id: string, input: ImageInput, artifacts: Artifact[] | null, at = 0): ImageJob {
-  const row = { attempt: 1, model: "other", started_at: null, finished_at: null, created_at: new Date(at).toISOString() };
+  const row = { tier: "interactive" as const, attempt: 1, model: "other", started_at: null, finished_at: null, created_at: new Date(at).toISOString() };
   return artifacts === null
     ? { id, kind: "image", status: "running", input, ...row }
     : { id, kind: "image", status: "succeeded", input, ...row, result: { artifacts } };

@@ -84,6 +84,7 @@ describe("the fold of a job's events", () => {
       status: "succeeded",
       attempt: 1,
       model: "demo-chat",
+      tier: "interactive",
       created_at: "2026-01-01T00:00:00Z",
       started_at: null,
       finished_at: null,

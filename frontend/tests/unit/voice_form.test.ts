@@ -128,7 +128,7 @@ describe("the list of speeches", () => {
 
   function speech(id: string, text: string, minute: number): VoiceJob {
     const at = `2026-01-01T00:0${minute}:00Z`;
-    return { id, kind: "voice", status: "succeeded", attempt: 1, model: "espeak", created_at: at, started_at: at, finished_at: at, input: { text }, result: { artifacts: [] } };
+    return { id, kind: "voice", tier: "interactive", status: "succeeded", attempt: 1, model: "espeak", created_at: at, started_at: at, finished_at: at, input: { text }, result: { artifacts: [] } };
   }
 
   beforeEach(async () => {

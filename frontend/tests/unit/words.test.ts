@@ -18,6 +18,7 @@ const job: ImageJob = {
   status: "queued",
   attempt: 1,
   model: "sdxl",
+  tier: "interactive",
   created_at: "2026-01-01T00:00:00Z",
   started_at: null,
   finished_at: null,

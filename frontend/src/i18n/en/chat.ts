@@ -27,9 +27,9 @@ export const chat = {
   emptyTitle: "What shall we talk about?",
   emptyLead: "Write a question below, or begin with one of these:",
   examples: {
-    first: "Explain in three sentences how rainbows form.",
-    second: "Write a short poem about the sea at night.",
-    third: "Give me a plan for learning to cook in a week.",
+    first: "What can the studio do?",
+    second: "What is 27 + 48?",
+    third: "How do I connect a full model?",
   },
   placeholder: "Ask something",
   message: "Your message",

@@ -29,9 +29,9 @@ export const chat: Messages["chat"] = {
   emptyTitle: "想聊点什么？",
   emptyLead: "在下面提问，或者从这里开始：",
   examples: {
-    first: "用三句话说明彩虹是怎样形成的。",
-    second: "写一首关于夜晚大海的短诗。",
-    third: "给我一份一周学会做饭的计划。",
+    first: "这个工作室能做什么？",
+    second: "27 + 48 等于多少？",
+    third: "如何接入完整模型？",
   },
   placeholder: "问点什么",
   message: "你的消息",

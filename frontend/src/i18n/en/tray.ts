@@ -1,0 +1,15 @@
+export const tray = {
+  title: "Job tray",
+  show: "Show the job tray",
+  close: "Close the job tray",
+  running: "Running and waiting",
+  nothing: "Nothing runs or waits. Chats, images and speech show up here as soon as they are asked for.",
+  ended: "Recently ended",
+  stop: "Stop: {title}",
+  retry: "Try again: {title}",
+  open: "Open: {title}",
+  stopAll: "Stop them all",
+  stopAllSure: "Stop {n} job? What it has made is kept. | Stop all {n} jobs? What they have made is kept.",
+  leave: "Let them run",
+  all: "All jobs",
+};
