@@ -167,6 +167,8 @@ def test_answers_that_are_done_are_not_painted_again_while_another_grows(
     signed_in: Page, stack: Stack
 ) -> None:
     open_messages(signed_in, stack, "Say a lot.", RICH)
+    expect(signed_in.locator(".math.drawn")).to_have_count(3)
+    expect(signed_in.locator("figure.code .hljs-keyword, li .hljs-keyword")).to_have_count(3)
     signed_in.locator(".markdown").evaluate(
         "view => { for (const each of view.querySelectorAll('*')) each.seen = true; }"
     )

@@ -72,22 +72,28 @@ function render(group: Group, key: number): Block {
   return { key, kind: "html", html: DOMPurify.sanitize(html, { USE_PROFILES: { html: true }, ADD_ATTR: ["target"], FORBID_ATTR: ["style"] }) };
 }
 
+export interface Said {
+  readonly code: boolean;
+  /** Which formulas are taken for words. */
+  readonly formula: (tex: string) => boolean;
+}
+
 /** How a text reads without its marks: what is said, line by line. */
-export function plainText(text: string, { code, maths }: { code: boolean; maths: boolean }): string {
+export function plainText(text: string, { code, formula }: Said): string {
   const lines: string[] = [];
   for (const token of md.parse(text, {})) {
-    if (token.type === "inline") lines.push(wordsOf(token.children ?? [], maths));
-    else if (token.type === "math_block" && maths) lines.push(token.content);
+    if (token.type === "inline") lines.push(wordsOf(token.children ?? [], formula));
+    else if (token.type === "math_block" && formula(token.content)) lines.push(token.content);
     else if ((token.type === "fence" || token.type === "code_block") && code) lines.push(token.content.trimEnd());
   }
   return lines.filter((line) => line !== "").join("\n");
 }
 
-function wordsOf(tokens: readonly Token[], maths: boolean): string {
+function wordsOf(tokens: readonly Token[], formula: Said["formula"]): string {
   return tokens
     .map(({ type, content }) => {
       if (type === "softbreak" || type === "hardbreak") return "\n";
-      if (type === "math_inline" || type === "math_block") return maths ? content : "";
+      if (type === "math_inline" || type === "math_block") return formula(content) ? content : "";
       return type === "text" || type === "code_inline" ? content : "";
     })
     .join("");

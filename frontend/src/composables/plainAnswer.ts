@@ -5,8 +5,10 @@ import { markdown } from "@/composables/heavy";
 // The voice jobs' own limit, and what a painter still reads.
 const SPOKEN_MAX = 50_000;
 const PROMPT_MAX = 1000;
+// "x" and "a < b" can be said as they stand; commands and braces cannot.
+const TEX = /[\\{}]/;
 
-/** The words to read aloud; code is left out. */
+/** The words to read aloud; code and formulas that cannot be said are left out. */
 export async function spokenText(content: string): Promise<string> {
   return (await plain(content)).slice(0, SPOKEN_MAX);
 }
@@ -22,5 +24,5 @@ export async function promptOf(content: string): Promise<string> {
 
 async function plain(content: string): Promise<string> {
   const loaded = markdown.now() ?? (await markdown.wanted());
-  return loaded?.plainText(content, { code: false, maths: true }) ?? content;
+  return loaded?.plainText(content, { code: false, formula: (tex) => !TEX.test(tex) }) ?? content;
 }

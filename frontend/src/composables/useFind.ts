@@ -50,7 +50,7 @@ export function useFind(path: () => readonly ShownMessage[], firstInView: () => 
     const known = said.get(message.content);
     if (known !== undefined) return known;
     const loaded = markdown.now() ?? (await markdown.wanted());
-    const text = loaded?.plainText(message.content, { code: true, maths: false }) ?? message.content;
+    const text = loaded?.plainText(message.content, { code: true, formula: () => false }) ?? message.content;
     if (loaded !== null) said.set(message.content, text);
     return text;
   }

@@ -60,9 +60,15 @@ export function useReadAloud(create?: () => Sound): UseReadAloud {
     () => view.value?.snapshot,
     (snapshot) => {
       if (snapshot === undefined) return;
-      player.add(snapshot.audio);
       const file = snapshot.artifacts.at(-1);
-      if (isEnded(snapshot.status)) player.finish(file?.url ?? null, file?.duration_s ?? 0);
+      const ended = isEnded(snapshot.status);
+      // Spoken before this page had heard of its first sentence.
+      if (ended && snapshot.audio.length === 0 && file !== undefined) {
+        player.load(file.url, file.duration_s ?? 0, true);
+        return;
+      }
+      player.add(snapshot.audio);
+      if (ended) player.finish(file?.url ?? null, file?.duration_s ?? 0);
     },
   );
   onScopeDispose(stop);

@@ -180,12 +180,12 @@ describe("code", () => {
 
 describe("the plain text", () => {
   it("is what is said, without the marks", () => {
-    expect(plainText("# A\n\nB **bold** [link](https://x.example) `c` $d$\n\n```js\ne\n```\n\n| f | g |\n|--|--|\n| h | i |", { code: true, maths: false })).toBe(
+    expect(plainText("# A\n\nB **bold** [link](https://x.example) `c` $d$\n\n```js\ne\n```\n\n| f | g |\n|--|--|\n| h | i |", { code: true, formula: () => false })).toBe(
       "A\nB bold link c \ne\nf\ng\nh\ni",
     );
   });
 
   it("leaves out code where nobody wants to hear it", () => {
-    expect(plainText("A\n\n```js\ne\n```\n\nB $d$", { code: false, maths: true })).toBe("A\nB d");
+    expect(plainText("A\n\n```js\ne\n```\n\nB $d$", { code: false, formula: () => true })).toBe("A\nB d");
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { effectScope, type EffectScope } from "vue";
 
 import { markdown } from "@/composables/heavy";
-import { promptOf } from "@/composables/plainAnswer";
+import { promptOf, spokenText } from "@/composables/plainAnswer";
 import type { Sound } from "@/composables/useSentencePlayer";
 import { useReadAloud, type UseReadAloud } from "@/composables/useReadAloud";
 import { begin, end, settle, socket, type FakeServer } from "./fake_studio";
@@ -70,6 +70,16 @@ describe("reading an answer aloud", () => {
     expect(sound.played).toEqual(["/1.wav"]);
   });
 
+  it("plays the whole speech where it was made before the page heard of it", async () => {
+    const reading = aloud.read({ id: "a", content: "One." }, "espeak");
+    await settle();
+    await reading;
+    socket().say("job-1", "1-1", "artifact", { id: "f", url: "/whole.wav", media_type: "audio/wav", duration_s: 2 });
+    socket().say("job-1", "1-2", "finished", {});
+    await settle();
+    expect(sound.played).toEqual(["/whole.wav"]);
+  });
+
   it("stops the sound and the job", async () => {
     await read("One. Two.");
     speak(1);
@@ -84,6 +94,12 @@ describe("reading an answer aloud", () => {
     server.bodies = [];
     await read("```js\nlet a;\n```");
     expect([aloud.nothing.value, server.bodies]).toEqual([true, []]);
+  });
+});
+
+describe("what can be said", () => {
+  it("holds the formulas that are words, and no TeX", async () => {
+    expect(await spokenText("If $a<b$ then\n\n$$\\frac{a}{b}$$\n\nis small.")).toBe("If a<b then\nis small.");
   });
 });
 
