@@ -81,7 +81,7 @@ def conversation(id_: str, title: str, *, days_ago: int = 0, **more: Any) -> JSO
     messages: list[JSON] = more.get("messages", [])
     return {
         "id": id_, "title": title, "titled": True, "model": "demo-chat", "system": "", "params": {}, "pinned": False,
-        "archived": False, "folder": None, "current": messages[-1]["id"] if messages else None,
+        "archived": False, "assistant": None, "folder": None, "current": messages[-1]["id"] if messages else None,
         "created_at": now(days_ago), "updated_at": now(days_ago), "messages": messages, **more,
     }  # fmt: skip
 
@@ -135,6 +135,8 @@ class MockStudio:
     signed_in: bool = True
     jobs: list[JSON] = field(default_factory=list)
     conversations: list[JSON] = field(default_factory=list)
+    folders: list[JSON] = field(default_factory=list)
+    assistants: list[JSON] = field(default_factory=list)
     events: dict[str, list[Event]] = field(default_factory=dict)
     on_submit: Callable[[JSON], tuple[JSON, list[Event]]] | None = None
     asked: list[str] = field(default_factory=list)
@@ -189,8 +191,9 @@ class MockStudio:
                 route.fulfill(
                     json={"results": [each for each in MODELS if each["medium"] == query.get("medium")]}
                 )
-            case ("GET", ["voices"]):
-                route.fulfill(json={"results": VOICES})
+            case ("GET", ["voices" | "folders" | "assistants" as name]):
+                known = {"voices": VOICES, "folders": self.folders, "assistants": self.assistants}
+                route.fulfill(json={"results": known[name]})
             case ("POST", ["uploads"]):
                 route.fulfill(
                     status=201, json={"id": "upload-1", "media_type": "image/png", "width": 64, "height": 64}
@@ -241,7 +244,12 @@ class MockStudio:
             self._start(route)
         else:
             archived = query.get("archived") == "true"
-            listed = [each for each in self.conversations if each["archived"] == archived]
+            folder = {"none": None}.get(query.get("folder", ""), query.get("folder"))
+            listed = [
+                each
+                for each in self.conversations
+                if each["archived"] == archived and ("folder" not in query or each["folder"] == folder)
+            ]
             route.fulfill(json={"results": [] if "job" in query else listed, "next": None})
 
     def _start(self, route: Route) -> None:

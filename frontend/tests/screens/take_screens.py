@@ -36,6 +36,10 @@ WORDS = {
         "On reconnecting it names that id, and the server",
         "titles": ["Three days in Paris", "Contract: risks", "A poem, translated", "Quarterly sales"],
         "rest": " sends what comes after.",
+        "folder": "Work",
+        "assistant": "Patient teacher",
+        "purpose": "Explains with small examples",
+        "system": "You are a patient teacher. Explain with the smallest example that runs.",
         "prompt": "Sunset on a lake, snowy mountains far away, reflections, cinematic",
         "say": [
             "Welcome to the studio.",
@@ -50,6 +54,10 @@ WORDS = {
         f"{CODE}\n- 重连时带上编号\n- 服务器从那里继续\n\n重连时带上这个编号，服务器就从",
         "titles": ["巴黎三日行程", "合同要点与风险", "诗与翻译", "季度销售分析"],
         "rest": "下一条开始发。",
+        "folder": "工作",
+        "assistant": "耐心的老师",
+        "purpose": "用小例子讲解",
+        "system": "你是一位耐心的老师，用最小的可运行例子讲解。",
         "prompt": "湖上日落，远处雪山，水面倒影，电影感",
         "say": ["欢迎来到工作室。", "在这里，文字会说话，想法会变成画面。", "没有网络，也一样。"],
     },
@@ -138,9 +146,25 @@ def conversations(look: Look) -> list[JSON]:
         conversation("n1", words["titles"][0], pinned=True, days_ago=3),
         conversation("n2", words["titles"][1]),
         conversation("n3", words["titles"][2], days_ago=1),
-        conversation("n4", words["titles"][3], days_ago=5),
+        conversation("n4", words["titles"][3], days_ago=5, folder="f1"),
         conversation("n5", words["ask"], messages=messages),
     ]
+
+
+def folders(look: Look) -> list[JSON]:
+    """One folder, with the conversation of five days ago."""
+    return [{"id": "f1", "name": look.words["folder"], "conversations": 1}]
+
+
+def assistants(look: Look) -> list[JSON]:
+    """One that has everything."""
+    words = look.words
+    opening = [{"role": "user", "content": words["ask"]}, {"role": "assistant", "content": words["reason"]}]
+    params = {"temperature": 0.6, "max_tokens": 2000}
+    return [
+        {"id": "p1", "name": words["assistant"], "description": words["purpose"], "model": "demo-chat",
+         "system": words["system"], "params": params, "opening": opening},
+    ]  # fmt: skip
 
 
 def running_image(look: Look) -> tuple[JSON, list[Event]]:
@@ -234,6 +258,23 @@ def open_list(page: Page, look: Look) -> None:
     page.locator(".code").wait_for()
     if look.width < 760:
         page.locator("header .lucide-panel-left").click()
+
+
+def chat_folder(page: Page, studio: MockStudio, look: Look) -> None:
+    open_list(page, look)
+    page.locator(".fold .lucide-chevron-right").first.click()
+    page.locator(".folder li.conversation").wait_for()
+
+
+def chat_compare(page: Page, studio: MockStudio, look: Look) -> None:
+    page.goto(f"{ORIGIN}/chat/n5")
+    page.locator("header .lucide-columns-2").click()
+    page.locator("section.column .code").wait_for()
+
+
+def assistant(page: Page, studio: MockStudio, look: Look) -> None:
+    page.goto(f"{ORIGIN}/assistants/p1")
+    page.locator("footer .lucide-check").wait_for()
 
 
 def chat_menu(page: Page, studio: MockStudio, look: Look) -> None:
@@ -334,7 +375,7 @@ def me(page: Page, studio: MockStudio, look: Look) -> None:
 
 SCENES: list[Callable[[Page, MockStudio, Look], None]] = [
     sign_in, welcome, chat_empty, chat_waiting, chat_running, chat_done, chat_offline,
-    chat_versions, chat_editing, chat_unsent, chat_menu, chat_deleted,
+    chat_versions, chat_editing, chat_unsent, chat_menu, chat_deleted, chat_folder, chat_compare, assistant,
     image_empty, image_running, image_done, image_settings, voice_running, voice_done, jobs, me,
 ]  # fmt: skip
 
@@ -369,7 +410,12 @@ def draw(
     """One screen; returns what was wrong with it."""
     faults: list[str] = []
     with open_page(browser, look, faults) as page:
-        studio = MockStudio(jobs=finished_jobs(look), conversations=conversations(look))
+        studio = MockStudio(
+            jobs=finished_jobs(look),
+            conversations=conversations(look),
+            folders=folders(look),
+            assistants=assistants(look),
+        )
         studio.attach(page)
         name = f"{scene.__name__.replace('_', '-')}-{look.locale}-{look.theme}-{look.width}.png"
         try:
