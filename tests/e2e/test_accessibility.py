@@ -24,7 +24,7 @@ pytestmark = [
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SERIOUS = {"serious", "critical"}
 OPEN_PLACES = ("/sign-in", "/welcome/none", "/nothing-here")
-PLACES = ("/chat", "/image", "/voice", "/jobs", "/me")
+PLACES = ("/chat", "/image", "/image/gallery", "/voice", "/jobs", "/me")
 LOOKS = {"light-desktop": ("light", 1280), "dark-phone": ("dark", 390)}
 
 

@@ -87,6 +87,28 @@ def first_in_sight(page: Page) -> tuple[str, float]:
     return str(found[0]), float(found[1])
 
 
+def frame_ms(page: Page, step: int) -> float:
+    """Milliseconds in which nine of ten frames are drawn while the grid is scrolled so many pixels in each."""
+    return float(
+        page.evaluate(
+            """step => new Promise(resolve => {
+              const rows = document.querySelector('.rows');
+              const gaps = [];
+              let before = performance.now();
+              const frame = now => {
+                gaps.push(now - before);
+                before = now;
+                rows.scrollTop -= step;
+                if (gaps.length < 120) requestAnimationFrame(frame);
+                else resolve(gaps.sort((a, b) => a - b)[Math.floor(gaps.length * 0.9)]);
+              };
+              requestAnimationFrame(frame);
+            })""",
+            step,
+        )
+    )
+
+
 def api(page: Page, path: str) -> dict[str, Any]:
     found: dict[str, Any] = page.request.get(f"/api/v1/{path}").json()
     return found
@@ -106,23 +128,10 @@ def test_ten_thousand_pictures_scroll_to_the_last_one_with_few_elements(gallery:
     expect(current(gallery, f"number {MANY - 1}")).to_be_visible()
     assert most < ELEMENTS_MAX
     assert not [url for url in asked if url.endswith("/file")]
-    slowest = gallery.evaluate(
-        """() => new Promise(resolve => {
-          const rows = document.querySelector('.rows');
-          const gaps = [];
-          let before = performance.now(), left = 120;
-          const step = now => {
-            gaps.push(now - before);
-            before = now;
-            rows.scrollTop -= 90;
-            if (left-- > 0) requestAnimationFrame(step);
-            else resolve(gaps.sort((a, b) => a - b)[Math.floor(gaps.length * 0.9)]);
-          };
-          requestAnimationFrame(step);
-        })"""
-    )
-    print(f"elements at most {most}, 90 % of frames within {slowest:.0f} ms")  # noqa: T201
-    assert slowest < 100
+    standing, scrolling = frame_ms(gallery, 0), frame_ms(gallery, 90)
+    print(f"{most} elements at most; frames {standing:.0f} ms, while scrolling {scrolling:.0f} ms")  # noqa: T201
+    # A machine that is busy with other things draws slowly in any case; the list adds two frames at most.
+    assert scrolling < standing + 2 * 1000 / 60
     gallery.keyboard.press("Home")
     expect(current(gallery, "number 0")).to_be_visible()
 
