@@ -133,7 +133,7 @@ def test_ten_thousand_pictures_scroll_to_the_last_one_with_few_elements(gallery:
     assert not [url for url in asked if url.endswith("/file")]
     cost = scroll_cost_ms(gallery)
     print(f"{most} elements at most; {cost:.1f} ms for each frame of a scroll")  # noqa: T201
-    assert cost < 16
+    assert cost < 1000 / 60
     gallery.keyboard.press("Home")
     expect(current(gallery, "number 0")).to_be_visible()
 
