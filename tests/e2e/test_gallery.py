@@ -87,6 +87,31 @@ def first_in_sight(page: Page) -> tuple[str, float]:
     return str(found[0]), float(found[1])
 
 
+def scroll_cost_ms(page: Page) -> float:
+    """Milliseconds of the page's own thread for each frame of a scroll; waiting for a busy machine is not counted."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent_s() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+    before = spent_s()
+    page.evaluate(
+        """() => new Promise(resolve => {
+          const rows = document.querySelector('.rows');
+          let left = 120;
+          const frame = () => {
+            rows.scrollTop -= 90;
+            if (left-- > 0) requestAnimationFrame(frame);
+            else resolve();
+          };
+          requestAnimationFrame(frame);
+        })"""
+    )
+    return (spent_s() - before) * 1000 / 120
+
+
 def api(page: Page, path: str) -> dict[str, Any]:
     found: dict[str, Any] = page.request.get(f"/api/v1/{path}").json()
     return found
@@ -106,23 +131,9 @@ def test_ten_thousand_pictures_scroll_to_the_last_one_with_few_elements(gallery:
     expect(current(gallery, f"number {MANY - 1}")).to_be_visible()
     assert most < ELEMENTS_MAX
     assert not [url for url in asked if url.endswith("/file")]
-    slowest = gallery.evaluate(
-        """() => new Promise(resolve => {
-          const rows = document.querySelector('.rows');
-          const gaps = [];
-          let before = performance.now(), left = 120;
-          const step = now => {
-            gaps.push(now - before);
-            before = now;
-            rows.scrollTop -= 90;
-            if (left-- > 0) requestAnimationFrame(step);
-            else resolve(gaps.sort((a, b) => a - b)[Math.floor(gaps.length * 0.9)]);
-          };
-          requestAnimationFrame(step);
-        })"""
-    )
-    print(f"elements at most {most}, 90 % of frames within {slowest:.0f} ms")  # noqa: T201
-    assert slowest < 100
+    cost = scroll_cost_ms(gallery)
+    print(f"{most} elements at most; {cost:.1f} ms for each frame of a scroll")  # noqa: T201
+    assert cost < 1000 / 60
     gallery.keyboard.press("Home")
     expect(current(gallery, "number 0")).to_be_visible()
 

@@ -46,17 +46,17 @@ async def test_each_artifact_is_one_picture_whatever_is_killed_while_it_is_paint
     stack: Stack, ada: Client, killed: tuple[str, ...]
 ) -> None:
     prompt = uuid.uuid4().hex
-    job_id = await ada.submit("image", {"prompt": prompt, "count": 3, "seed": 5, "steps": 20})
+    job_id = await ada.submit("image", {"prompt": prompt, "count": 2, "seed": 5, "steps": 12})
     await seen(ada, job_id, "progress")
     for name in killed:
         stack.kill(name)
     for name in killed:
         stack.restart(name)
     job = await ada.settled(job_id, 180)
-    assert job["status"] == "succeeded"
+    assert job["status"] == "succeeded", job
     pictures = await pictures_of(ada, prompt)
     assert [picture["id"] for picture in pictures] == made(job)
-    assert [picture["seed"] for picture in pictures] == [7, 6, 5]
+    assert [picture["seed"] for picture in pictures] == [6, 5]
 
 
 async def test_a_picture_of_a_real_worker_says_what_was_used_and_has_a_thumbnail(ada: Client) -> None:

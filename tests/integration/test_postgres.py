@@ -89,3 +89,26 @@ async def test_conversations_are_kept_listed_and_found(client: Client) -> None:
     assert [found["title"] for found in page["results"]] == ["Pinned"]
     _, found = await client.call("GET", f"{url}?search=TEA")
     assert [one["id"] for one in found["results"]] == [made[0][1]["id"]]
+
+
+async def test_pictures_are_kept_found_filed_and_deleted(client: Client) -> None:
+    url = "/api/v1/pictures"
+    job_id = await client.submit("image", {"prompt": "A red HOUSE, 雪山", "count": 2, "steps": 1})
+    await client.settled(job_id, 120)
+    _, found = await client.call("GET", f"{url}?search=house%20雪山&favourite=false&limit=1")
+    (newest,) = found["results"]
+    assert found["next"]
+    _, board = await client.call("POST", "/api/v1/boards", json={"name": "Houses"})
+    again, _ = await client.call("POST", "/api/v1/boards", json={"name": "Houses"})
+    assert again == 409
+    change = {"pictures": [newest["id"]], "board": board["id"], "favourite": True}
+    assert await client.call("PATCH", url, json=change) == (200, {"changed": 1})
+    _, counts = await client.call("GET", f"{url}/counts?board={board['id']}")
+    assert (counts["found"], counts["all"], counts["favourites"], counts["unfiled"]) == (1, 2, 1, 1)
+    _, boards = await client.call("GET", "/api/v1/boards")
+    assert [(one["count"], one["cover"]) for one in boards["results"]] == [(1, newest["thumbnail"])]
+    one = {"pictures": [newest["id"]]}
+    assert await client.call("POST", f"{url}/delete", json=one) == (200, {"changed": 1})
+    assert (await client.call("GET", newest["file"]))[0] == 404
+    assert await client.call("POST", f"{url}/restore", json=one) == (200, {"changed": 1})
+    assert (await client.call("GET", newest["thumbnail"]))[0] == 200
