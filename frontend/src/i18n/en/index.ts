@@ -1,6 +1,6 @@
 import { chat } from "@/i18n/en/chat";
 import { common } from "@/i18n/en/common";
 import { image } from "@/i18n/en/image";
-import { ssml, textFile, voice, voiceStyle } from "@/i18n/en/voice";
+import { ssml, ssmlFault, textFile, voice, voiceStyle } from "@/i18n/en/voice";
 
-export const en = { ...common, chat, image, voice, voiceStyle, ssml, textFile };
+export const en = { ...common, chat, image, voice, voiceStyle, ssml, ssmlFault, textFile };
