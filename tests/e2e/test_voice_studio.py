@@ -320,7 +320,7 @@ def test_no_state_of_the_page_has_a_serious_fault(signed_in: Page, scheme: str) 
     found += faults(signed_in)
     signed_in.get_by_role("button", name="SSML").click()
     signed_in.get_by_label("Text to speak").fill("<speak><p>")
-    expect(signed_in.get_by_text("This is no whole XML yet")).to_be_visible()
+    expect(signed_in.get_by_text("is not closed: write")).to_be_visible()
     choose(signed_in, "A speech that is looked at", "Delete")
     expect(signed_in.get_by_role("button", name="Undo")).to_be_visible()
     assert found + faults(signed_in) == []

@@ -155,20 +155,27 @@ describe("SSML", () => {
   const elements = { speak: ["xml:lang"], break: ["time", "strength"], voice: ["name", "xml:lang"] };
 
   it.each([
-    ['<speak xmlns="http://www.w3.org/2001/10/synthesis" version="1.1">Hello<break time="1s"/></speak>', null],
+    ['<?xml version="1.0"?>\n<speak xmlns="http://www.w3.org/2001/10/synthesis" version="1.1">Hello<break time="1s"/><!-- & --></speak>', null],
+    ["<speak>Tom &amp; Jerry &#169; <![CDATA[a < b & c]]></speak>", null],
     ['<speak>a <audio src="x"/></speak>', { kind: "element", name: "audio" }],
     ['<speak><break length="1s"/></speak>', { kind: "attribute", name: "length", element: "break" }],
-    ["<p>Hello</p>", { kind: "root", name: "p" }],
+    ["<speak><voice name='a b=c'>x</voice></speak>", null],
+    ["<p>Hello</p>", { kind: "root" }],
+    ["Hello", { kind: "root" }],
+    ["<speak>a</speak><speak>b</speak>", { kind: "root" }],
+    ["<speak>not closed", { kind: "open", name: "speak" }],
+    ["<speak><voice>a</speak></voice>", { kind: "close", name: "speak" }],
+    ["<speak>a</speak></speak>", { kind: "close", name: "speak" }],
+    ["<speak>\n1 < 2</speak>", { kind: "tag", line: 2 }],
+    ["<!DOCTYPE speak><speak>a</speak>", { kind: "tag", line: 1 }],
+    ["<speak>Tom\n& Jerry</speak>", { kind: "entity", line: 2 }],
   ])("is checked as it is typed: %s", (ssml, fault) => {
     expect(checkSsml(ssml, elements)).toEqual(fault);
   });
 
-  it("is told from what is no XML", () => {
-    expect(checkSsml("<speak>not closed", elements)?.kind).toBe("xml");
-  });
-
   it("gives its words", () => {
     expect(wordsOfSsml('<speak>Hello <voice name="f3">brave\n world</voice></speak>')).toBe("Hello brave world");
+    expect(wordsOfSsml("<speak>1 &lt; 2 &amp;amp; <![CDATA[<3]]> &#x4f60;<!-- no --></speak>")).toBe("1 < 2 &amp; <3 你");
   });
 });
 

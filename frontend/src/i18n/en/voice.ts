@@ -66,9 +66,15 @@ export const ssml = {
   name: "SSML",
   about: "Write the text with marks for pauses, emphasis and voices",
   known: "Known here: {elements}",
-  xml: "This is no whole XML yet: {message}",
-  root: "SSML begins with {root}, not with {name}.",
-  element: "{name} is not known here; take it out.",
+};
+
+export const ssmlFault = {
+  tag: "Line {line}: this “<” begins no tag that is whole. A “<” to be spoken is written &lt;.",
+  entity: "Line {line}: “&” is written &amp; here.",
+  open: "{mark} is not closed: write {end} where it ends.",
+  close: "{end} closes nothing that is open.",
+  root: "SSML is one {root} with everything inside it.",
+  element: "{mark} is not known here; take it out.",
   attribute: "“{name}” is not known on {element}; take it out.",
 };
 

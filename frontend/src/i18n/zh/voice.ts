@@ -68,9 +68,15 @@ export const ssml: Messages["ssml"] = {
   name: "SSML 标记",
   about: "用标记写停顿、重音和声音",
   known: "可用的标记：{elements}",
-  xml: "XML 还不完整：{message}",
-  root: "SSML 以 {root} 开头，不是 {name}。",
-  element: "这里不认识 {name}，请删去。",
+};
+
+export const ssmlFault: Messages["ssmlFault"] = {
+  tag: "第 {line} 行：“<”开头的标记不完整；要朗读“<”请写 &lt;。",
+  entity: "第 {line} 行：“&”在这里要写成 &amp;。",
+  open: "{mark} 没有结束，请在结尾处写 {end}。",
+  close: "{end} 前面没有对应的开头。",
+  root: "SSML 的全部内容放在一个 {root} 里。",
+  element: "这里不认识 {mark}，请删去。",
   attribute: "{element} 上不认识“{name}”，请删去。",
 };
 
