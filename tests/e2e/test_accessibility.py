@@ -24,7 +24,6 @@ pytestmark = [
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SERIOUS = {"serious", "critical"}
 OPEN_PLACES = ("/sign-in", "/welcome/none", "/nothing-here")
-<<<<<<< HEAD
 PLACES = (
     "/chat",
     "/image",
@@ -37,9 +36,6 @@ PLACES = (
     "/models",
     "/me",
 )
-=======
-PLACES = ("/chat", "/image", "/image/gallery", "/voice", "/jobs", "/me")
->>>>>>> w-gallery
 LOOKS = {"light-desktop": ("light", 1280), "dark-phone": ("dark", 390)}
 
 

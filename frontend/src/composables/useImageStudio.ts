@@ -1,7 +1,7 @@
 import { computed, ref, shallowRef, watch, type ComputedRef, type Ref, type ShallowRef } from "vue";
 
 import { ApiError, askFile } from "@/api/http";
-import { getMadePicture } from "@/api/pictureInput";
+import { getPicture } from "@/api/pictures";
 import type { ImageInput } from "@/api/types";
 import { upload } from "@/api/uploads";
 import { similarTo, withNewSeeds } from "@/composables/imageVariations";
@@ -183,10 +183,10 @@ export function useImageStudio(words: StudioWords, sent: (job: string) => void):
     if (await taken) paint(true);
   }
 
-  async function fromGallery(id: string, act: (found: Awaited<ReturnType<typeof getMadePicture>>) => Promise<void>): Promise<void> {
+  async function fromGallery(id: string, act: (found: Awaited<ReturnType<typeof getPicture>>) => Promise<void>): Promise<void> {
     failure.value = null;
     try {
-      await act(await getMadePicture(id));
+      await act(await getPicture(id));
     } catch (reason) {
       if (!(reason instanceof ApiError)) throw reason;
       if (reason.status === 404) notice.value = { kind: "pictureGone" };

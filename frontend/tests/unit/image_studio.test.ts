@@ -64,7 +64,7 @@ class Server {
 
   readonly fetch = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const [, , , kind = "", id = ""] = path.split("?")[0]?.split("/") ?? [];
-    if (kind === "models") return Response.json({ results: ["default", "other"].map((model) => ({ id: model, enabled: true, default: model === "default", options: {}, languages: [] })) });
+    if (kind === "models") return Response.json({ results: ["default", "other"].map((model) => ({ id: model, medium: "image", enabled: true, default: model === "default", options: {}, languages: [] })) });
     if (kind === "pictures") return this.pictures.has(id) ? Response.json(this.pictures.get(id)) : this.gone();
     if (kind === "uploads") return this.upload(id, init);
     if (init.method !== "POST") return new Response(new Blob(["pixels"], { type: "image/png" }));

@@ -5,15 +5,9 @@ import { compare } from "@/i18n/en/compare";
 import { folders } from "@/i18n/en/folders";
 import { gallery } from "@/i18n/en/gallery";
 import { image } from "@/i18n/en/image";
-<<<<<<< HEAD
 import { keyboard } from "@/i18n/en/keyboard";
 import { models } from "@/i18n/en/models";
 import { tray } from "@/i18n/en/tray";
-import { ssml, textFile, voice, voiceStyle } from "@/i18n/en/voice";
-
-export const en = { ...common, assistants, chat, compare, folders, gallery, image, keyboard, models, ssml, textFile, tray, voice, voiceStyle };
-=======
 import { ssml, ssmlFault, textFile, voice, voiceStyle } from "@/i18n/en/voice";
 
-export const en = { ...common, chat, image, voice, voiceStyle, ssml, ssmlFault, textFile };
->>>>>>> w-voice
+export const en = { ...common, assistants, chat, compare, folders, gallery, image, keyboard, models, ssml, ssmlFault, textFile, tray, voice, voiceStyle };

@@ -6,15 +6,9 @@ import { compare } from "@/i18n/zh/compare";
 import { folders } from "@/i18n/zh/folders";
 import { gallery } from "@/i18n/zh/gallery";
 import { image } from "@/i18n/zh/image";
-<<<<<<< HEAD
 import { keyboard } from "@/i18n/zh/keyboard";
 import { models } from "@/i18n/zh/models";
 import { tray } from "@/i18n/zh/tray";
-import { ssml, textFile, voice, voiceStyle } from "@/i18n/zh/voice";
-
-export const zh: Messages = { ...common, assistants, chat, compare, folders, gallery, image, keyboard, models, ssml, textFile, tray, voice, voiceStyle };
-=======
 import { ssml, ssmlFault, textFile, voice, voiceStyle } from "@/i18n/zh/voice";
 
-export const zh: Messages = { ...common, chat, image, voice, voiceStyle, ssml, ssmlFault, textFile };
->>>>>>> w-voice
+export const zh: Messages = { ...common, assistants, chat, compare, folders, gallery, image, keyboard, models, ssml, ssmlFault, textFile, tray, voice, voiceStyle };
