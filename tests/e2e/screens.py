@@ -73,7 +73,8 @@ def take_all(browser: Browser, url: str, locale: str) -> Iterator[str]:
         fill_image(page, PROMPTS[locale])
         fill_voice(page, TEXTS[locale])
         state = page.context.storage_state()
-    places |= {name: f"/{name}" for name in ("image", "voice", "jobs", "models", "me")}
+    places |= {name: f"/{name}" for name in ("assistants", "image", "voice", "jobs", "models", "me")}
+    places["gallery"] = "/image/gallery"
     for theme, width in product(THEMES, WIDTHS):
         for name, place in places.items():
             open_to_all = name in {"sign-in", "not-found"}
