@@ -177,6 +177,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.jobs.openapi.describe_jobs",
         "apps.chat.openapi.describe_chat",
+        "apps.image.openapi.describe_pictures",
+        "apps.voice.openapi.describe_speeches",
     ],
     # Names that the page's types are made of, so that another field of the same name does not change them.
     "ENUM_NAME_OVERRIDES": {

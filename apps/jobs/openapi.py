@@ -6,6 +6,7 @@ drf-spectacular calls `describe_jobs` when it has described everything else (`SP
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -118,15 +119,13 @@ def _add_events(schemas: JSON) -> None:
 
 def _plain_paths() -> JSON:
     """The views that are Django's own, since streams and files need no parser and no renderer."""
-    job = {"in": "path", "name": "job_id", "required": True, "schema": _ID}
     after = {"in": "header", "name": "Last-Event-ID", "schema": {"type": "string"}}
-    artifact = {"in": "path", "name": "artifact_id", "required": True, "schema": _ID}
     return {
         "/api/v1/jobs/{job_id}/events": {
             "get": {
                 "operationId": "jobs_events",
                 "description": "The job's events as they happen; an event's `data` is as JobEvents says.",
-                "parameters": [job, after],
+                "parameters": [_in_path("job_id"), after],
                 "tags": ["jobs"],
                 "responses": {
                     "200": {
@@ -136,18 +135,39 @@ def _plain_paths() -> JSON:
                 },
             }
         },
-        "/api/v1/jobs/{job_id}/artifacts/{artifact_id}": {
-            "get": {
-                "operationId": "jobs_artifact",
-                "description": "A file that the job made; ranges are answered.",
-                "parameters": [job, artifact],
-                "tags": ["jobs"],
-                "responses": {
-                    "200": {
-                        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
-                        "description": "",
-                    }
-                },
-            }
-        },
+        "/api/v1/jobs/{job_id}/artifacts/{artifact_id}": file_path(
+            "jobs_artifact",
+            "A file that the job made; ranges are answered.",
+            ids=("job_id", "artifact_id"),
+            tag="jobs",
+        ),
+        "/api/v1/uploads/{upload_id}/file": file_path(
+            "uploads_file", "The file as it was uploaded.", ids=("upload_id",), tag="uploads"
+        ),
     }
+
+
+def file_path(
+    operation: str,
+    description: str,
+    *,
+    ids: Sequence[str],
+    tag: str,
+    parameters: Sequence[JSON] = (),
+    media_types: Sequence[str] = ("*/*",),
+) -> JSON:
+    """A plain view that answers GET with a file: the description of its address."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "get": {
+            "operationId": operation,
+            "description": description,
+            "parameters": [*map(_in_path, ids), *parameters],
+            "tags": [tag],
+            "responses": {"200": {"content": dict.fromkeys(media_types, binary), "description": ""}},
+        }
+    }
+
+
+def _in_path(name: str) -> JSON:
+    return {"in": "path", "name": name, "required": True, "schema": _ID}

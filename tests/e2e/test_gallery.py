@@ -260,14 +260,15 @@ def test_two_are_compared_and_one_is_downloaded_or_used_again(gallery: Page) -> 
         viewer.get_by_role("link", name="JPEG").click()
     assert download.value.suggested_filename == "雪山下的湖-number-2-2.jpg"
     assert faults(gallery) == []
-    identity = re.search(r"picture=([0-9a-f-]+)", gallery.url)
-    assert identity is not None
     viewer.get_by_role("link", name="Use these").click()
-    expect(gallery).to_have_url(re.compile(rf"/image\?from={identity[1]}$"))
+    expect(gallery).to_have_url(re.compile("/image$"))
+    expect(gallery.get_by_role("textbox", name=re.compile("^Prompt"))).to_have_value("雪山下的湖, number 2.")
+    expect(gallery.get_by_role("textbox", name="Seed")).to_have_value("2")
     gallery.go_back()
     expect(viewer).to_be_visible()
     viewer.get_by_role("link", name="Use as start image").click()
-    expect(gallery).to_have_url(re.compile(rf"/image\?start={identity[1]}$"))
+    expect(gallery).to_have_url(re.compile("/image$"))
+    expect(gallery.get_by_role("button", name="Image", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_new_picture_waits_while_the_reader_is_further_down(gallery: Page) -> None:

@@ -34,6 +34,11 @@ export const useFolders = defineStore("folders", () => {
     folders.value = [...changed].sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** A notice may have brought it already. */
+  function put(folder: Folder): void {
+    set([...folders.value.filter((each) => each.id !== folder.id), folder]);
+  }
+
   async function load(): Promise<void> {
     await trying(async () => {
       set(await api.listFolders());
@@ -46,7 +51,7 @@ export const useFolders = defineStore("folders", () => {
     let made: Folder | null = null;
     await trying(async () => {
       made = await api.createFolder(name);
-      set([...folders.value, made]);
+      put(made);
       unfold(made.id, true);
     });
     return (made as Folder | null)?.id ?? null;
@@ -74,7 +79,7 @@ export const useFolders = defineStore("folders", () => {
     const done = await trying(
       () => api.deleteFolder(id),
       () => {
-        set([...folders.value, folder]);
+        put(folder);
       },
     );
     if (done) {
@@ -87,7 +92,7 @@ export const useFolders = defineStore("folders", () => {
   async function undo(id: string): Promise<void> {
     removed.delete(id);
     await trying(async () => {
-      set([...folders.value, await api.restoreFolder(id)]);
+      put(await api.restoreFolder(id));
     });
   }
 
