@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from typing_extensions import override
 
@@ -51,13 +52,23 @@ class PictureOutput(serializers.Serializer[Any]):
     thumbnail = serializers.CharField(help_text="The address of a small WebP of it.")
 
 
+@extend_schema_field({"$ref": "#/components/schemas/ImageInput"})
+class InputField(serializers.DictField):
+    """The input of an image job; described in apps/jobs/openapi.py."""
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": ["string", "number"]}})
+class ParametersField(serializers.DictField):
+    """Words and numbers by name."""
+
+
 class PictureDetail(PictureOutput):
     """A picture with all that made it."""
 
-    input = serializers.DictField(
+    input = InputField(
         help_text="What was asked, with this picture's own seed: as the input of a job it makes this one again."
     )
-    parameters = serializers.DictField(
+    parameters = ParametersField(
         help_text="What the model used, its own choices too; empty when it did not say."
     )
     media_type = serializers.CharField()

@@ -1,40 +1,12 @@
 import { ask } from "@/api/http";
 import { askPage } from "@/api/pages";
 import { untilAnswered } from "@/api/retry";
-import type { ImageInput, Page } from "@/api/types";
+import type { Board, Page, Picture, PictureCounts, PictureDetail } from "@/api/types";
 
 const PATH = "/api/v1/pictures";
 const BOARDS = "/api/v1/boards";
 /** Pictures of a page of the list: some screens of a grid. */
 const PAGE = "200";
-
-/** A picture as the gallery shows it; its id is its artifact's. */
-export interface Picture {
-  id: string;
-  job: string;
-  prompt: string;
-  model: string;
-  seed: number | null;
-  width: number;
-  height: number;
-  favourite: boolean;
-  board: string | null;
-  created_at: string;
-  /** Addresses on this server. */
-  file: string;
-  thumbnail: string;
-}
-
-/** A picture with all that made it. */
-export interface PictureDetail extends Picture {
-  /** What was asked, with the picture's own seed: sent again, it makes this picture again. */
-  input: ImageInput;
-  /** What the model used, its own choices too; empty when it did not say. */
-  parameters: Partial<Record<string, string | number>>;
-  media_type: string;
-  /** Bytes. */
-  size: number;
-}
 
 /** Which pictures; all of it must match. */
 export interface PictureFilter {
@@ -46,23 +18,6 @@ export interface PictureFilter {
 }
 
 export const NO_BOARD = "none";
-
-export interface PictureCounts {
-  /** Those that match. */
-  found: number;
-  all: number;
-  favourites: number;
-  unfiled: number;
-  models: { model: string; count: number }[];
-}
-
-export interface Board {
-  id: string;
-  name: string;
-  count: number;
-  /** The thumbnail of its newest picture. */
-  cover: string | null;
-}
 
 export type PictureFormat = "png" | "jpeg" | "webp";
 export type PictureChange = Partial<Pick<Picture, "favourite" | "board">>;

@@ -1261,12 +1261,10 @@ export interface components {
             /** @description The address of a small WebP of it. */
             thumbnail: string;
             /** @description What was asked, with this picture's own seed: as the input of a job it makes this one again. */
-            input: {
-                [key: string]: unknown;
-            };
+            input: components["schemas"]["ImageInput"];
             /** @description What the model used, its own choices too; empty when it did not say. */
             parameters: {
-                [key: string]: unknown;
+                [key: string]: string | number;
             };
             media_type: string;
             /** @description Bytes. */

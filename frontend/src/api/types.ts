@@ -60,6 +60,13 @@ export type SpeechStyle = Schemas["StyleOutput"];
 export type SpeechOffer = Schemas["OfferOutput"];
 export type Upload = Schemas["Upload"];
 
+/** A picture as the gallery shows it; its id is its artifact's. */
+export type Picture = Schemas["PictureOutput"];
+/** A picture with all that made it. */
+export type PictureDetail = Schemas["PictureDetail"];
+export type PictureCounts = Schemas["CountsOutput"];
+export type Board = Schemas["BoardOutput"];
+
 export type User = Schemas["UserOutput"];
 export type Workspace = Schemas["WorkspaceOutput"];
 export type Session = Schemas["SessionOutput"];

@@ -1,4 +1,4 @@
-import type { PictureDetail } from "@/api/pictures";
+import type { PictureDetail } from "@/api/types";
 import type { Translate } from "@/composables/jobWords";
 
 const KB = 1024;

@@ -2,22 +2,8 @@ import { useDebounceFn } from "@vueuse/core";
 import { computed, ref, shallowReactive, shallowRef, watch, type ComputedRef, type Ref, type ShallowReactive, type ShallowRef } from "vue";
 
 import { ApiError } from "@/api/http";
-import {
-  changePictures,
-  countPictures,
-  createBoard,
-  deleteBoard,
-  deletePictures,
-  listBoards,
-  listPictureIds,
-  renameBoard,
-  restorePictures,
-  type Board,
-  type Picture,
-  type PictureChange,
-  type PictureCounts,
-  type PictureFilter,
-} from "@/api/pictures";
+import { changePictures, countPictures, createBoard, deleteBoard, deletePictures, listBoards, listPictureIds, renameBoard, restorePictures, type PictureChange, type PictureFilter,  } from "@/api/pictures";
+import type { Board, Picture, PictureCounts } from "@/api/types";
 import { isEnded } from "@/composables/snapshot";
 import { useJobs } from "@/composables/useJobs";
 import { usePictureList, type UsePictureList } from "@/composables/usePictureList";

@@ -1,7 +1,8 @@
 import { shallowReactive, shallowRef, toValue, watch, type MaybeRefOrGetter, type ShallowRef } from "vue";
 
 import { ApiError } from "@/api/http";
-import { getPicture, type PictureDetail } from "@/api/pictures";
+import { getPicture } from "@/api/pictures";
+import type { PictureDetail } from "@/api/types";
 
 /** How a picture was made never changes: read once, for all who look at it again. */
 const known = shallowReactive(new Map<string, PictureDetail>());

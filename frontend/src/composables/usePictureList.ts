@@ -1,7 +1,8 @@
 import { computed, ref, shallowRef, toValue, watch, type ComputedRef, type MaybeRefOrGetter, type Ref, type ShallowRef } from "vue";
 
 import { ApiError } from "@/api/http";
-import { NO_BOARD, listPictures, type Picture, type PictureChange, type PictureFilter } from "@/api/pictures";
+import { NO_BOARD, listPictures, type PictureChange, type PictureFilter } from "@/api/pictures";
+import type { Picture } from "@/api/types";
 
 export interface UsePictureList {
   /** Newest first. */

@@ -1,7 +1,7 @@
 import { ref, type Ref, type ShallowRef } from "vue";
 
 import type { ApiError } from "@/api/http";
-import type { PictureDetail } from "@/api/pictures";
+import type { PictureDetail } from "@/api/types";
 import { useSubmit } from "@/composables/useSubmit";
 
 const COUNT = 4;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, nextTick, ref, type EffectScope } from "vue";
 
-import type { Picture, PictureFilter } from "@/api/pictures";
+import type { PictureFilter } from "@/api/pictures";
+import type { Picture } from "@/api/types";
 import { queryOf } from "@/composables/useGalleryAddress";
 import { usePictureList, type UsePictureList } from "@/composables/usePictureList";
 import { useSelection } from "@/composables/useSelection";
