@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,3 +27,14 @@ def write_transaction() -> Iterator[None]:
         return
     with _turn, transaction.atomic():
         yield
+
+
+def take_turn(name: str) -> None:
+    """Wait until nobody else has the turn of this name, and keep it until the transaction ends.
+
+    For what no row can be locked for. On SQLite the transaction itself is the turn: there is one writer.
+    """
+    if connection.vendor == "postgresql":
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])

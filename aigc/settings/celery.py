@@ -37,6 +37,11 @@ def celery_settings(redis_url: str, *, sweep_s: int) -> dict[str, Any]:
                 "schedule": PLACES_EVERY_S,
                 "options": {"expires": PLACES_EVERY_S},
             },
+            "erase-unused-uploads": {
+                "task": "jobs.erase_unused_uploads",
+                "schedule": ERASE_EVERY_S,
+                "options": {"expires": ERASE_EVERY_S},
+            },
             "erase-deleted": {
                 "task": "chat.erase_deleted",
                 "schedule": ERASE_EVERY_S,

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from django.core.files.storage import default_storage
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aigc.lib.errors import AppError, ErrorCode
@@ -147,6 +147,10 @@ def _erase(pictures: list[Picture]) -> None:
     jobs_with_others = set(left.values_list("job_id", flat=True))
     erase_artifacts(picture.pk for picture in pictures if picture.job_id in jobs_with_others)
     erase_jobs(jobs - jobs_with_others)
+    transaction.on_commit(lambda: _delete_thumbnails(pictures))
+
+
+def _delete_thumbnails(pictures: Iterable[Picture]) -> None:
     for picture in pictures:
         if picture.thumbnail:
             default_storage.delete(picture.thumbnail)

@@ -6,7 +6,7 @@ import hashlib
 import io
 import mimetypes
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO, NamedTuple
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from django.core.files.uploadedfile import UploadedFile
 from PIL import Image, UnidentifiedImageError
 
 from aigc.lib.errors import AppError, ErrorCode
+from aigc.lib.write_transaction import take_turn, write_transaction
 from apps.jobs import models
 from apps.jobs.events import Artifact
 from apps.jobs.stream import job_log
@@ -29,22 +30,37 @@ class FileGone(Exception):
     """The bytes of an artifact expired or were lost before they were moved to storage."""
 
 
-def store_artifact(job: models.Job, artifact: Artifact) -> models.Artifact:
-    """Move an artifact's bytes from Redis to storage; the row is returned unsaved. Raises FileGone."""
+class Made(NamedTuple):
+    """A file that a job made, and its row, unsaved."""
+
+    row: models.Artifact
+    data: bytes
+
+
+def read_made(job: models.Job, artifact: Artifact) -> Made:
+    """An artifact's bytes from Redis. Raises FileGone."""
     data = job_log().get_bytes(str(job.pk), artifact.id)
     if data is None:
         raise FileGone(
             "The result was made, but its file was lost before it could be stored. Please run it again."
         )
     digest = hashlib.sha256(data).hexdigest()
-    return models.Artifact(
+    row = models.Artifact(
         id=uuid.UUID(artifact.id),
         job=job,
         media_type=artifact.media_type,
         size=len(data),
         sha256=digest,
-        file=_store("artifacts", digest, artifact.media_type, data),
+        file=_name("artifacts", digest, artifact.media_type),
     )
+    return Made(row, data)
+
+
+def store_made(made: Sequence[Made]) -> None:
+    """Move them to storage; part of the transaction that ends their job."""
+    for file in sorted(made, key=lambda file: file.row.file):
+        _store(file.row.file, file.data)
+    models.Artifact.objects.bulk_create(file.row for file in made)
 
 
 def open_stored(name: str) -> BinaryIO:
@@ -76,7 +92,7 @@ def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: Uploaded
     """Keep a user's picture."""
     data, media_type, width, height = check_upload(file)
     digest = hashlib.sha256(data).hexdigest()
-    return models.Upload.objects.create(
+    upload = models.Upload(
         workspace_id=workspace_id,
         owner_id=owner_id,
         media_type=media_type,
@@ -84,37 +100,51 @@ def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: Uploaded
         height=height,
         size=len(data),
         sha256=digest,
-        file=_store("uploads", digest, media_type, data),
+        file=_name("uploads", digest, media_type),
     )
+    with write_transaction():
+        _store(upload.file, data)
+        upload.save(force_insert=True)
+    return upload
 
 
 def hand_over_attachments(job: models.Job) -> dict[str, str]:
     """Put the job's uploads where its worker finds them; bytes ids by name."""
-    for upload_id in job.attachments.values():
-        upload = models.Upload.objects.get(pk=upload_id)
+    handed = {}
+    for attachment in job.attachments.select_related("upload"):
+        upload = attachment.upload
+        handed[attachment.name] = str(upload.pk)
         with open_stored(upload.file) as stored:
-            job_log().put_bytes(str(job.pk), upload_id, stored.read(), settings.AIGC_ARTIFACT_TTL_S)
-    return dict(job.attachments)
+            job_log().put_bytes(str(job.pk), str(upload.pk), stored.read(), settings.AIGC_ARTIFACT_TTL_S)
+    return handed
 
 
-def _store(folder: str, digest: str, media_type: str, data: bytes) -> str:
-    """Once per content: a file of this hash that is there already is used."""
-    name = f"{folder}/{digest[:2]}/{digest}{mimetypes.guess_extension(media_type) or ''}"
-    if default_storage.exists(name):
-        return name
-    return default_storage.save(name, ContentFile(data))
+def _name(folder: str, digest: str, media_type: str) -> str:
+    return f"{folder}/{digest[:2]}/{digest}{mimetypes.guess_extension(media_type) or ''}"
 
 
-def erase_stored(artifacts: Iterable[models.Artifact]) -> None:
-    """Delete what these artifacts, whose rows are gone, had in storage.
+def _store(name: str, data: bytes) -> None:
+    """Once per content: a file of this name that is there is used; nobody erases it before the transaction ends."""
+    take_turn(name)
+    if not default_storage.exists(name):
+        default_storage.save(name, ContentFile(data))
 
-    Equal content is stored once: a file stays as long as another artifact has it.
+
+def erase_stored(rows: Iterable[models.Artifact | models.Upload]) -> None:
+    """Delete what these, whose rows are gone, had in storage.
+
+    Equal content is stored once: a file stays as long as another row has it.
     """
-    names = {artifact.sha256: artifact.file for artifact in artifacts}
-    for shared in models.Artifact.objects.filter(sha256__in=names).values_list("sha256", flat=True):
-        names.pop(shared, None)
-    for name in names.values():
-        default_storage.delete(name)
+    digests = {row.file: row.sha256 for row in rows}
+    with write_transaction():
+        for name in sorted(digests):
+            take_turn(name)
+        for model in (models.Artifact, models.Upload):
+            others = model.objects.filter(sha256__in=digests.values(), file__in=digests)
+            for name in others.values_list("file", flat=True):
+                digests.pop(name, None)
+        for name in digests:
+            default_storage.delete(name)
 
 
 class OpenFile(NamedTuple):

@@ -21,7 +21,6 @@ class Job(models.Model):
     # What was asked.
     kind = models.CharField(max_length=10)
     input = models.JSONField()
-    attachments = models.JSONField(default=dict, blank=True, help_text="Upload ids by name.")
     model = models.CharField(max_length=200)
     spec = models.JSONField(help_text="The catalogue entry as it was: every attempt runs the same model.")
     tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.INTERACTIVE)
@@ -124,3 +123,18 @@ class Upload(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.media_type} {self.id}"
+
+
+class Attachment(models.Model):
+    """An upload that a job was given, by the name under which the engine finds it; it stays as long as the job."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="attachments")
+    upload = models.ForeignKey(Upload, models.PROTECT, related_name="attachments")
+    name = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["job", "name"], name="attachment_name_once"),)
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} of {self.job_id}"

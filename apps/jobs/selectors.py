@@ -105,11 +105,14 @@ def list_jobs_for(actor: Actor, *, kind: str = "", statuses: list[str] | None = 
     return jobs.order_by("-created_at")
 
 
+def own_uploads(actor: Actor) -> QuerySet[Upload]:
+    """What the actor has uploaded."""
+    return Upload.objects.filter(workspace_id=actor.workspace_id, owner_id=actor.user_id)
+
+
 def get_upload_for(actor: Actor, upload_id: str) -> Upload:
     """The upload. Raises AppError `not_found`."""
-    upload = Upload.objects.filter(
-        workspace_id=actor.workspace_id, owner_id=actor.user_id, pk=parse_id(upload_id)
-    ).first()
+    upload = own_uploads(actor).filter(pk=parse_id(upload_id)).first()
     if upload is None:
         raise AppError(ErrorCode.NOT_FOUND, f"There is no upload {upload_id[:50]}.")
     return upload

@@ -35,9 +35,9 @@ from apps.jobs.dispatch import changed_places, queue_length, send_job, waiting_t
 from apps.jobs.dispatch import task_id as message_id
 from apps.jobs.events import Cancelled, Failed, Queued, Retry, Snapshot, fold, result_of
 from apps.jobs.kinds import JobInput, get_kind, kind_names
-from apps.jobs.models import Artifact, Job
+from apps.jobs.models import Artifact, Attachment, Job, Upload
 from apps.jobs.policy import priority_for
-from apps.jobs.selectors import Line, get_job_for, get_upload_for, place_of
+from apps.jobs.selectors import Line, get_job_for, own_uploads, parse_id, place_of
 from apps.jobs.states import MAX_ATTEMPTS, TERMINAL, UNFINISHED, Status, Tier
 from apps.jobs.stream import JobState, job_log
 
@@ -46,6 +46,8 @@ logger = structlog.get_logger(__name__)
 # A message that nobody claimed after this long is looked for in the queue, and sent again if it is not there.
 LOST_MESSAGE_AFTER = timedelta(seconds=5)
 SWEEP_PAGE = 500
+# A person may leave a form with a picture in it and come back the next day.
+UNUSED_UPLOADS_KEPT = timedelta(days=2)
 LOST_MESSAGE = "The worker that ran this job was lost {attempts} times, so it was given up."
 
 
@@ -63,9 +65,9 @@ def submit_job(
     """Check, store and queue one generation; a repeated key returns the first job.
 
     A job with a `purpose` is the product's own and in nobody's list. `also` writes what belongs to a new job, in
-    the transaction that stores it. Raises AppError: `bad_request` with the field, `forbidden`, `model_not_found`,
-    `conflict` for a key that was used for something else, `rate_limited` when the owner has
-    AIGC_MAX_UNFINISHED_JOBS already.
+    the transaction that stores it. Raises AppError: `bad_request` with the field, `not_found` with the field of an
+    upload, `forbidden`, `model_not_found`, `conflict` for a key that was used for something else, `rate_limited` when
+    the owner has AIGC_MAX_UNFINISHED_JOBS already.
     """
     actor.check(Permission.SUBMIT_JOBS)
     job_input = _check_input(kind, params)
@@ -79,15 +81,11 @@ def submit_job(
         raise AppError(
             ErrorCode.RATE_LIMITED, message, retry_after_s=10, limit=settings.AIGC_MAX_UNFINISHED_JOBS
         )
-    attachments = {
-        name: str(get_upload_for(actor, upload_id).pk) for name, upload_id in job_input.attachments().items()
-    }
     job = Job(
         workspace_id=actor.workspace_id,
         owner_id=actor.user_id,
         kind=kind,
         input=job_input.model_dump(mode="json", exclude_none=True),
-        attachments=attachments,
         model=spec["id"],
         spec=spec,
         tier=tier,
@@ -100,6 +98,7 @@ def submit_job(
     try:
         with write_transaction():
             job.save(force_insert=True)
+            _attach(actor, job, job_input)
             _audit(actor, Action.JOB_SUBMITTED, job)
             also(job)
     except IntegrityError:
@@ -108,6 +107,16 @@ def submit_job(
         raise
     transaction.on_commit(lambda: _send_and_announce(job))
     return job
+
+
+def _attach(actor: Actor, job: Job, job_input: JobInput) -> None:
+    for name, upload_id in job_input.attachments().items():
+        # Locked: it must not be erased as unused at this moment.
+        upload = own_uploads(actor).select_for_update().filter(pk=parse_id(upload_id)).first()
+        if upload is None:
+            message = f"{name}: there is no upload {upload_id[:50]}, or no longer; upload it again."
+            raise AppError(ErrorCode.NOT_FOUND, message, field=f"input.{name}")
+        Attachment.objects.create(job=job, upload=upload, name=name)
 
 
 def cancel_job(*, actor: Actor, job_id: str | uuid.UUID) -> Job:
@@ -139,10 +148,23 @@ def erase_jobs(job_ids: Iterable[uuid.UUID]) -> bool:
     if jobs.filter(status__in=UNFINISHED).exists():
         return False
     artifacts = list(Artifact.objects.filter(job__in=jobs))
+    uploads = list(Upload.objects.filter(attachments__job__in=jobs).distinct())
     _forget([job.pk for job in jobs], artifacts)
     jobs.delete()
-    transaction.on_commit(lambda: files.erase_stored(artifacts))
+    unused = Upload.objects.filter(pk__in=[upload.pk for upload in uploads], attachments=None)
+    gone: list[Artifact | Upload] = [*artifacts, *unused]
+    unused.delete()
+    transaction.on_commit(lambda: files.erase_stored(gone))
     return True
+
+
+def erase_unused_uploads() -> None:
+    """Erase what was uploaded for a job that never came."""
+    unused = Upload.objects.filter(attachments=None, created_at__lt=timezone.now() - UNUSED_UPLOADS_KEPT)
+    with write_transaction():
+        gone = list(unused.select_for_update(of=("self",), skip_locked=True)[:SWEEP_PAGE])
+        Upload.objects.filter(pk__in=[upload.pk for upload in gone]).delete()
+    files.erase_stored(gone)
 
 
 def erase_artifacts(artifact_ids: Iterable[uuid.UUID]) -> None:
@@ -184,9 +206,9 @@ def _settle(job: Job) -> bool:
     if snapshot.status not in TERMINAL:
         return False
     try:
-        artifacts = [files.store_artifact(job, artifact) for artifact in snapshot.artifacts]
+        made = [files.read_made(job, artifact) for artifact in snapshot.artifacts]
     except files.FileGone as error:
-        artifacts, snapshot = [], _gone(snapshot, error)
+        made, snapshot = [], _gone(snapshot, error)
     with write_transaction():
         moved = Job.objects.filter(pk=job.pk, status__in=UNFINISHED).update(
             status=snapshot.status,
@@ -198,7 +220,7 @@ def _settle(job: Job) -> bool:
         )
         if not moved:
             return True
-        Artifact.objects.bulk_create(artifacts)
+        files.store_made(made)
         kind = get_kind(job.kind)
         if kind is not None and kind.on_finished is not None:
             kind.on_finished(str(job.pk))

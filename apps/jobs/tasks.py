@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 from celery import shared_task
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from redis.exceptions import RedisError
 
 from apps.jobs import services
@@ -37,3 +37,12 @@ def announce_places() -> None:
         services.announce_places()
     except PASSING as error:
         logger.warning("places_untold", error=str(error))
+
+
+@shared_task(name="jobs.erase_unused_uploads")
+def erase_unused_uploads() -> None:
+    """Every minute, by beat."""
+    try:
+        services.erase_unused_uploads()
+    except (*PASSING, IntegrityError) as error:  # one was used at this moment
+        logger.warning("not_erased_yet", error=str(error))

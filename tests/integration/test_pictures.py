@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.stack import Stack
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
+EQUAL_FILES = Path(__file__).with_name("equal_files.py")
 URL = "/api/v1/pictures"
 
 
@@ -87,3 +89,7 @@ async def test_nobody_else_sees_them(ada: Client, grace: Client) -> None:
     assert await pictures_of(grace, prompt) == []
     for path in ("", "/file", "/thumbnail"):
         await get(grace, f"{URL}/{id_}{path}", 404)
+
+
+def test_a_file_given_while_its_equal_is_erased_is_there(stack: Stack) -> None:
+    assert stack.manage("shell", "-c", EQUAL_FILES.read_text()).split()[-2:] == ["lost", "0"]

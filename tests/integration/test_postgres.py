@@ -6,6 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import psycopg
@@ -14,6 +15,7 @@ import pytest
 from tests.client import Client, fold_frames
 from tests.stack import Stack
 
+EQUAL_FILES = Path(__file__).with_name("equal_files.py")
 SERVER = os.environ.get("AIGC_TEST_POSTGRES_URL", "")
 
 pytestmark = [
@@ -112,3 +114,7 @@ async def test_pictures_are_kept_found_filed_and_deleted(client: Client) -> None
     assert (await client.call("GET", newest["file"]))[0] == 404
     assert await client.call("POST", f"{url}/restore", json=one) == (200, {"changed": 1})
     assert (await client.call("GET", newest["thumbnail"]))[0] == 200
+
+
+def test_a_file_given_while_its_equal_is_erased_is_there(postgres_stack: Stack) -> None:
+    assert postgres_stack.manage("shell", "-c", EQUAL_FILES.read_text()).split()[-2:] == ["lost", "0"]

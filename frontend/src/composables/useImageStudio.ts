@@ -66,6 +66,9 @@ export interface StudioWords {
   startName: () => string;
 }
 
+/** Fields of a job that name uploads. */
+const UPLOADS = ["input.image", "input.mask"];
+
 /** What the image page does: the form, what it begins from, and every way to fill and send it. */
 export function useImageStudio(words: StudioWords, sent: (job: string) => void): ImageStudio {
   const models = useModels("image");
@@ -111,10 +114,18 @@ export function useImageStudio(words: StudioWords, sent: (job: string) => void):
   async function generate(): Promise<void> {
     if (missing.value !== null) return;
     await attempt(async () => {
-      const from = await startsFrom();
-      if (from === null) notice.value = { kind: "maskErased" };
-      else await send(form.input(from), models.model.value?.id ?? null);
+      await sendForm();
+      if (!UPLOADS.includes(submitting.error.value?.field ?? "") || submitting.error.value?.status !== 404) return;
+      if (!(await start.giveAgain())) return;
+      mask.giveAgain();
+      await sendForm();
     });
+  }
+
+  async function sendForm(): Promise<void> {
+    const from = await startsFrom();
+    if (from === null) notice.value = { kind: "maskErased" };
+    else await send(form.input(from), models.model.value?.id ?? null);
   }
 
   /** The uploads of the job; null where the mask turned out to be empty. */

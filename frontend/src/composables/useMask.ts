@@ -29,6 +29,8 @@ export interface UseMask {
   reset: () => void;
   /** Go on with a mask that was uploaded before. Throws ApiError when it is gone. */
   takeUpload: (id: string) => Promise<void>;
+  /** The server no longer has what was uploaded: the next time it is uploaded anew. */
+  giveAgain: () => void;
   /** Its upload for a picture of this size, made when need be; null where nothing is chosen. Throws ApiError. */
   uploadFor: (picture: Size) => Promise<string | null>;
 }
@@ -98,6 +100,9 @@ export function useMask(): UseMask {
       change(redo);
     },
     reset,
+    giveAgain: () => {
+      uploaded = null;
+    },
     takeUpload,
     uploadFor,
   };

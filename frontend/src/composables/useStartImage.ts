@@ -19,6 +19,8 @@ export interface UseStartImage {
   take: (picture: File) => Promise<boolean>;
   /** Begin from a picture of this server, which becomes an upload of its own. */
   takeFrom: (address: string, name: string) => Promise<boolean>;
+  /** Upload it once more: the server keeps uploads no longer than their jobs. False when it could not be. */
+  giveAgain: () => Promise<boolean>;
   /** Begin from an upload of before; false when it is gone. */
   takeUpload: (id: string, name: string) => Promise<boolean>;
   remove: () => void;
@@ -79,13 +81,19 @@ export function useStartImage(): UseStartImage {
   const takeFrom = (address: string, name: string): Promise<boolean> => begin(name, () => askFile(address), (picture) => uploaded(picture, name));
   const takeUpload = (id: string, name: string): Promise<boolean> => begin(name, () => readUpload(id), () => Promise.resolve(id));
 
+  function giveAgain(): Promise<boolean> {
+    const [now, picture] = [image.value, file.value];
+    if (now.state !== "ready" || picture === undefined) return Promise.resolve(false);
+    return begin(now.name, () => Promise.resolve(picture), () => uploaded(picture, now.name));
+  }
+
   async function restore({ id, name }: { id: string; name: string }): Promise<void> {
     // It may be another person's, who was signed in before: nobody asked for it now.
     if (!(await takeUpload(id, name)) && error.value?.status === 404) error.value = null;
   }
 
   if (kept.value !== null) void restore(kept.value);
-  return { image, url, error, take, takeFrom, takeUpload, remove };
+  return { image, url, error, take, takeFrom, giveAgain, takeUpload, remove };
 }
 
 /** Upright, as the engine will see it. */

@@ -59,6 +59,8 @@ describe("the results", () => {
 /** The server, as far as the studio asks it. */
 class Server {
   uploads = new Map<string, string>();
+  /** Uploads that went with their last job. */
+  erased = new Set<string>();
   jobs: { input: ImageInput; model?: string }[] = [];
   pictures = new Map<string, object>();
 
@@ -69,6 +71,8 @@ class Server {
     if (kind === "uploads") return this.upload(id, init);
     if (init.method !== "POST") return new Response(new Blob(["pixels"], { type: "image/png" }));
     const job = JSON.parse(init.body as string) as Server["jobs"][number];
+    const missing = [...this.erased].find((upload) => Object.values(job.input).includes(upload));
+    if (missing !== undefined) return this.gone(job.input.image === missing ? "input.image" : "input.mask");
     this.jobs.push(job);
     return Promise.resolve(Response.json(jobOf(`job-${this.jobs.length}`, job.input, null), { status: 202 }));
   };
@@ -80,8 +84,8 @@ class Server {
     return Response.json({ id: made, media_type: "image/png", width: 64, height: 32 }, { status: 201 });
   }
 
-  private gone(): Response {
-    return Response.json({ error: { code: "not_found", message: "There is no such thing." } }, { status: 404 });
+  private gone(field?: string): Response {
+    return Response.json({ error: { code: "not_found", message: "There is no such thing.", field } }, { status: 404 });
   }
 }
 
@@ -156,6 +160,19 @@ describe("the studio", () => {
     await studio.generate();
     expect(server.jobs.at(-1)?.input.mask).toBe("upload-3");
     expect(sent).toEqual(["job-1", "job-2", "job-3"]);
+  });
+
+  it.each(["upload-1", "upload-2"])("gives the server again what it has erased: %s", async (erased) => {
+    const studio = await open();
+    studio.form.form.value.mode = "inpaint";
+    await studio.startFrom(file("mine.png"));
+    studio.mask.add({ kind: "fill" });
+    await studio.generate();
+    server.erased.add(erased);
+    await studio.generate();
+    expect(studio.error.value).toBeNull();
+    expect(server.jobs.map(({ input: { image, mask } }) => [image, mask])).toEqual([["upload-1", "upload-2"], ["upload-3", "upload-4"]]);
+    expect([...server.uploads.values()]).toEqual(["mine.png", "mask.png", "mine.png", "mask.png"]);
   });
 
   it("has no mask on another start image, and begins from it", async () => {
