@@ -63,7 +63,10 @@ class Script:
 
 @dataclass(slots=True)
 class Settings:
-    """What the whole server does: the default script, and faults that do not depend on the request."""
+    """What the whole server does: the default script, and faults that do not depend on the script.
+
+    More than `most_messages` are refused as real servers refuse what is longer than their context.
+    """
 
     script: Script = field(default_factory=Script)
     fail_first: int = 0
@@ -72,6 +75,7 @@ class Settings:
     api_key: str | None = None
     sends_usage: bool = True
     streams: bool = True
+    most_messages: int | None = None
 
 
 @dataclass(slots=True)
@@ -307,6 +311,11 @@ class FakeUpstream:
             return _error(400, f"the body is not a chat request: {error!r}", "invalid_request_error")
         if self.keeps_bodies:
             self.bodies.append(body)
+        most = self.settings.most_messages
+        if most is not None and len(body["messages"]) > most:
+            self.counters.refused += 1
+            message = f"This model's maximum context length is {most} tokens. Please reduce the messages."
+            return _error(400, message, "invalid_request_error")
         self.counters.open += 1
         try:
             answer = await self._answer(request, body, script)

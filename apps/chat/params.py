@@ -32,9 +32,14 @@ class AnswerParams(JobInput):
 
 
 class ChatInput(AnswerParams):
-    """The conversation so far and how to answer."""
+    """The conversation so far and how to answer.
+
+    `truncation`: where the conversation is longer than the model reads, "auto" leaves the oldest turns out and
+    "disabled" lets the job fail with `context_too_long`.
+    """
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=MESSAGES_MAX)]
+    truncation: Literal["auto", "disabled"] = "disabled"
 
     @model_validator(mode="after")
     def check_turns(self) -> Self:

@@ -24,6 +24,7 @@ from django.db.models import (
 from aigc.lib.errors import AppError, ErrorCode
 from apps.accounts.actors import Actor
 from apps.chat.models import Assistant, Conversation, Folder, Message, Role
+from apps.chat.params import CONTENT_MAX, MESSAGES_MAX
 from apps.jobs.selectors import parse_id
 
 # Far enough that what is pinned comes before all that is not.
@@ -32,6 +33,8 @@ PINNED_LEAD = timedelta(days=36_500)
 NO_FOLDER = "none"
 
 M = TypeVar("M", bound=Model)
+# Role and content.
+Turn = dict[str, str]
 
 
 def own_conversations(actor: Actor) -> QuerySet[Conversation]:
@@ -132,16 +135,39 @@ def branch(conversation: Conversation, end_id: uuid.UUID | None) -> list[Message
     return path[::-1]
 
 
-def turns(conversation: Conversation, path: Iterable[Message]) -> list[dict[str, str]]:
-    """What the model reads: system prompt, opening and branch, without questions that were never answered."""
-    said = [{"role": "system", "content": conversation.system}] if conversation.system else []
-    said += conversation.opening
+def turns(conversation: Conversation, path: Iterable[Message]) -> tuple[list[Turn], int]:
+    """What the model reads: system prompt, opening and branch, without questions that were never answered.
+
+    Of a branch that is too long for a job the end; also returns how many turns that leaves out.
+    """
+    told: list[Turn] = [{"role": "system", "content": conversation.system}] if conversation.system else []
+    told += conversation.opening
+    said: list[Turn] = []
     for message in path:
         if message.role == Role.ASSISTANT and not message.content:
             said.pop()  # with its question
         else:
             said.append({"role": message.role, "content": message.content})
-    return said
+    kept = _newest(said, MESSAGES_MAX - len(told), CONTENT_MAX - _size(told))
+    return told + kept, len(said) - len(kept)
+
+
+def _newest(said: list[Turn], most: int, most_characters: int) -> list[Turn]:
+    """The longest end that begins with a question and is within both; the last question in any case."""
+    first = start = len(said) - 1
+    size = _size(said[start:])
+    while start > 0 and len(said) - start < most:
+        start -= 1
+        size += _size(said[start : start + 1])
+        if size > most_characters:
+            break
+        if said[start]["role"] == Role.USER:
+            first = start
+    return said[first:]
+
+
+def _size(said: Iterable[Turn]) -> int:
+    return sum(len(turn["content"]) for turn in said)
 
 
 def view_conversation(conversation: Conversation) -> dict[str, Any]:

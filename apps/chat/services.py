@@ -26,6 +26,8 @@ from apps.jobs.services import cancel_job, erase_jobs, input_error, submit_job
 UNDO_TIME = timedelta(minutes=10)
 # A title is made of the first line of the first question.
 FIRST_TITLE_MAX = 60
+# In an answer's usage: how many of the oldest turns its model has not read.
+DROPPED = "dropped_turns"
 
 _STATES = {
     "succeeded": State.DONE,
@@ -152,10 +154,13 @@ def _answer(
         _touch(conversation, current=answer, model=job.model)
 
     path = selectors.branch(conversation, question.parent_id) if question.parent_id else []
+    turns, dropped = selectors.turns(conversation, [*path, question])
+    if dropped:
+        answer.usage = {DROPPED: dropped}
     job = submit_job(
         actor=actor,
         kind="chat",
-        params={**conversation.params, "messages": selectors.turns(conversation, [*path, question])},
+        params={**conversation.params, "truncation": "auto", "messages": turns},
         model=model or conversation.model or None,
         idempotency_key=key,
         also=store,
@@ -194,7 +199,12 @@ def _fill(answer: Message, job: JobView) -> None:
     answer.content, answer.reasoning = result.get("text", ""), result.get("reasoning", "")
     answer.error = job.get("error")
     answer.finish_reason = result.get("finish_reason", "")
-    answer.usage, answer.confidence = result.get("usage", {}), result.get("confidence")
+    answer.confidence = result.get("confidence")
+    # What the conversation left out, and then the model's worker.
+    dropped = answer.usage.get(DROPPED, 0)
+    answer.usage = {**result.get("usage", {})}
+    if dropped:
+        answer.usage[DROPPED] = dropped + answer.usage.get(DROPPED, 0)
 
 
 # --- keeping in order

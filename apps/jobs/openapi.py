@@ -24,6 +24,10 @@ _USAGE: JSON = {
     "properties": {
         "prompt_tokens": {"type": "integer"},
         "completion_tokens": {"type": "integer"},
+        "dropped_turns": {
+            "type": "integer",
+            "description": "How many of the conversation's oldest turns the model has not read; absent for none.",
+        },
         "first_chunk_s": {
             "type": "number",
             "description": "From the start of the work to the first piece of it.",

@@ -53,7 +53,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class ChatParams:
-    """Parameters of a chat job; None leaves the choice to the model's own generation config."""
+    """Parameters of a chat job; None leaves the choice to the model's own generation config.
+
+    `truncation` is for a conversation that is longer than the model reads: "auto" leaves the oldest turns out,
+    "disabled" lets the job fail.
+    """
 
     messages: tuple[Turn, ...]
     max_tokens: int = 1024
@@ -63,6 +67,7 @@ class ChatParams:
     repetition_penalty: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    truncation: Literal["auto", "disabled"] = "disabled"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -20,7 +20,7 @@ import jinja2
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from gpu_workers.contract.messages import ChatParams, ModelSpec
+from gpu_workers.contract.messages import ChatParams, ModelSpec, Turn
 from gpu_workers.engines.base import (
     Chunk,
     DoneChunk,
@@ -35,6 +35,7 @@ from gpu_workers.engines.chat_load import LoadedChat, batch_limits, load_chat
 from gpu_workers.engines.chat_plain import PlainGenerate
 from gpu_workers.engines.chat_prompt import PromptWriter
 from gpu_workers.engines.chat_sampling import GeneratedToken, Sampling
+from gpu_workers.engines.chat_turns import longest_that_fits
 from gpu_workers.engines.device import module_bytes
 from gpu_workers.engines.text_stream import (
     THINK_CLOSE,
@@ -48,6 +49,8 @@ from gpu_workers.engines.text_stream import (
 log = logging.getLogger(__name__)
 
 PLAIN_SIDE_BY_SIDE = 4
+# Of the context window, what old turns may not take from the answer.
+ANSWER_SHARE = 0.25
 # What transformers' own `generate` takes when a model's generation config says nothing.
 DEFAULT_TOP_K = 50
 # Rows of scores computed at once when a resumed answer is checked: [rows, vocabulary] in float32.
@@ -136,11 +139,13 @@ class DeepSeekEngine:
         seeded = params.seed is not None and not sampling.greedy
         penalty = params.repetition_penalty or self._defaults.repetition_penalty
         penalty = None if penalty == 1.0 else penalty
-        text = self._prompt(params)
+        turns = self._turns(params)
+        text = self._prompt(turns)
         prompt = self._encode(text)
         max_tokens = min(params.max_tokens, self._room(prompt))
         return _Plan(
             params=params,
+            dropped_turns=len(params.messages) - len(turns),
             prompt=prompt,
             opened=text.rstrip().endswith(THINK_OPEN),
             max_tokens=max_tokens,
@@ -150,9 +155,18 @@ class DeepSeekEngine:
             batches=not seeded and penalty is None and len(prompt) + max_tokens <= self._longest_batched,
         )
 
-    def _prompt(self, params: ChatParams) -> str:
+    def _turns(self, params: ChatParams) -> Sequence[Turn]:
+        """What the model reads of the conversation."""
+        if params.truncation == "disabled":
+            return params.messages
+        room = self._context - min(params.max_tokens, int(self._context * ANSWER_SHARE))
+        return longest_that_fits(
+            params.messages, lambda turns: len(self._encode(self._prompt(turns))) <= room
+        )
+
+    def _prompt(self, turns: Sequence[Turn]) -> str:
         try:
-            return self._prompts.render(params.messages)
+            return self._prompts.render(turns)
         except jinja2.TemplateError as error:
             raise EngineError(
                 "bad_messages",
@@ -253,6 +267,8 @@ class DeepSeekEngine:
             "completion_tokens": answer.count,
             "total_tokens": len(plan.prompt) + answer.count,
         }
+        if plan.dropped_turns:
+            usage["dropped_turns"] = plan.dropped_turns
         yield DoneChunk(usage, answer.finish_reason, answer.confidence)
         return True
 
@@ -296,6 +312,7 @@ class _Plan:
     """What a request asks for, in the engine's terms. `opened`: the prompt ends in `<think>`."""
 
     params: ChatParams
+    dropped_turns: int
     prompt: list[int]
     opened: bool
     max_tokens: int

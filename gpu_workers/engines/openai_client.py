@@ -199,7 +199,10 @@ class Client:
                 await self._try(server, stream)
 
     async def _try(self, server: _Server, stream: Stream) -> None:
-        """One request to one server. Raises TryFailed, or EngineError where no other try could help."""
+        """One request to one server, or some where it takes less of the conversation than all.
+
+        Raises TryFailed, or EngineError where no other try could help.
+        """
         try:
             server.breaker.admit()
         except CircuitOpen as state:
@@ -213,9 +216,11 @@ class Client:
             else:
                 server.breaker.failed(failure)
             raise
-        except EngineError:
+        except EngineError as error:
             server.breaker.succeeded()
-            raise
+            if error.code != "context_too_long" or not stream.shorten():
+                raise
+            await self._try(server, stream)
         except asyncio.CancelledError:
             server.breaker.withdrawn()
             raise

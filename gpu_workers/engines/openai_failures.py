@@ -20,6 +20,8 @@ from gpu_workers.engines.openai_stream import upstream_error
 MAX_MESSAGE = 500
 # Not the server's fault, and the same request could work a moment later.
 PASSING_STATUSES = frozenset({408, 425, 429})
+# OpenAI, DeepSeek, vLLM, SGLang and llama.cpp have no code for it in common, but this word.
+TOO_LONG = re.compile(r"context[ _](?:length|size|window)", re.IGNORECASE)
 KEY_LIKE = re.compile(r"(?:\b(?:sk|pk|hf|key)[-_]|\bBearer\s+)[\w*.\-]{6,}")
 
 
@@ -62,6 +64,11 @@ class Failures:
                 "upstream_denied",
                 f"The server {endpoint.name} did not accept the key of model {self._options.model_id} "
                 f"({status}): {said} An administrator can check the variable that api_key_env names.",
+            )
+        if TOO_LONG.search(message):
+            return EngineError(
+                "context_too_long",
+                f"The conversation is longer than model {self._options.model_id} takes: {said}",
             )
         if 300 <= status < 400:
             said = "it answers with a redirect; set the address it redirects to as the model's source."

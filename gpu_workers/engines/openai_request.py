@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gpu_workers.contract.messages import ChatParams
 from gpu_workers.engines.base import Chunk, EngineError, Request, RestartChunk, TextChunk
+from gpu_workers.engines.chat_turns import later_half
 from gpu_workers.engines.openai_options import Endpoint
 from gpu_workers.engines.openai_stream import Answer, Piece, estimated_tokens
 
@@ -27,6 +29,7 @@ class Stream:
         "answer_only",
         "deadline",
         "deltas",
+        "dropped_turns",
         "ended",
         "has_reasoning",
         "params",
@@ -47,7 +50,7 @@ class Stream:
         self.texts = [resume.text] if resume.text else []
         self.has_reasoning = bool(resume.reasoning)
         self.tokens_before = estimated_tokens(resume.text) + estimated_tokens(resume.reasoning)
-        self.deltas = 0
+        self.deltas = self.dropped_turns = 0
         self.started = self.answer_only = self.timed_out = self.ended = False
         self.deadline = math.inf
         self.task: asyncio.Task[None] | None = None
@@ -56,6 +59,15 @@ class Stream:
     def tokens_left(self) -> int:
         """How many more tokens the job allows."""
         return self.params.max_tokens - self.tokens_before
+
+    def shorten(self) -> bool:
+        """Leave out the older half of the conversation, if the job allows that and it has halves."""
+        turns = later_half(self.params.messages) if self.params.truncation == "auto" else None
+        if turns is None:
+            return False
+        self.dropped_turns += len(self.params.messages) - len(turns)
+        self.params = replace(self.params, messages=turns)
+        return True
 
     def give(self, pieces: Sequence[Piece]) -> None:
         """Hand text to the job."""
@@ -119,4 +131,6 @@ def usage(stream: Stream, answer: Answer) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
+    if stream.dropped_turns:
+        counts["dropped_turns"] = stream.dropped_turns
     return counts if counted is not None and not before else counts | {"estimated": True}

@@ -210,6 +210,38 @@ def test_too_long_a_conversation_is_refused_with_its_size(tiny: DeepSeekEngine) 
     assert "5003" in error.message
 
 
+def told(engine: DeepSeekEngine, turns: Sequence[Turn], **params: Any) -> Answer:
+    wanted = ChatParams(messages=tuple(turns), temperature=0.0, **params)
+    return Answer([chunk for _, chunk in engine.generate([Request(wanted)])])
+
+
+def test_a_long_conversation_goes_on_without_its_oldest_turns(tiny: DeepSeekEngine) -> None:
+    system = Turn("system", "Be brief.")
+    said = [Turn(("user", "assistant")[n % 2], f"{n}" + "x" * 500) for n in range(9)]
+    whole = [system, *said]
+    assert told(tiny, whole).error.code == "context_too_long"
+    cut = told(tiny, whole, truncation="auto", max_tokens=60)
+    assert cut.done.usage["dropped_turns"] == 2
+    assert cut.done.usage["prompt_tokens"] + 60 <= 4096
+    same = told(tiny, [system, *said[2:]], truncation="auto", max_tokens=60)
+    assert (same.text, same.done.usage["prompt_tokens"]) == (cut.text, cut.done.usage["prompt_tokens"])
+    assert "dropped_turns" not in same.done.usage
+    # A quarter of the window is the answer's, however much it asks for.
+    roomy = told(tiny, whole, truncation="auto", max_tokens=100_000)
+    assert roomy.done.usage["dropped_turns"] == 4
+    assert told(tiny, [Turn("user", "x" * 5000)], truncation="auto").error.code == "context_too_long"
+
+
+def test_a_taken_over_answer_reads_the_same_turns(tiny: DeepSeekEngine) -> None:
+    said = [Turn(("user", "assistant")[n % 2], f"{n}" + "x" * 500) for n in range(9)]
+    wanted = ChatParams(messages=tuple(said), temperature=0.0, max_tokens=40, truncation="auto")
+    whole = told(tiny, said, truncation="auto", max_tokens=40)
+    begun = Resume(text=whole.text[:20]) if whole.text else Resume(reasoning=whole.reasoning[:20])
+    rest = Answer([chunk for _, chunk in tiny.generate([Request(wanted, resume=begun)])])
+    assert begun.reasoning + begun.text + rest.reasoning + rest.text == whole.reasoning + whole.text
+    assert rest.figures == whole.figures
+
+
 @pytest.mark.parametrize(
     "odd",
     [

@@ -295,6 +295,27 @@ def test_a_busy_server_is_asked_again_after_as_long_as_it_says(start: Start, ope
     assert upstream.counters.requests == 2
 
 
+def test_a_conversation_that_is_too_long_loses_its_oldest_turns_where_the_job_allows_it(
+    start: Start, opened: Open
+) -> None:
+    upstream = start(tokens=3, most_messages=4)
+    upstream.keeps_bodies = True
+    engine = opened(upstream, breaker_failures=1)
+    said = [Turn("system", "Be brief."), *(Turn(("user", "assistant")[n % 2], str(n)) for n in range(9))]
+    refused = error_of(lambda: answer(engine, ChatParams(messages=tuple(said))))
+    assert refused.code == "context_too_long"
+    assert "maximum context length" in refused.message
+    given = answer(engine, ChatParams(messages=tuple(said), truncation="auto"))
+    assert indices(text_of(given)) == [0, 1, 2]
+    read = [[turn["content"] for turn in body["messages"]] for body in upstream.bodies]
+    assert read[-1] == ["Be brief.", "6", "7", "8"]
+    assert last(given).usage["dropped_turns"] == 6
+    one = answer(opened(start(tokens=3, most_messages=1)), chat(truncation="auto"))
+    assert "dropped_turns" not in last(one).usage
+    hopeless = error_of(lambda: answer(opened(start(most_messages=0)), chat(truncation="auto")))
+    assert hopeless.code == "context_too_long"
+
+
 def test_a_server_that_asks_for_too_long_a_wait_is_given_up_on_at_once(start: Start, opened: Open) -> None:
     upstream = start(fail_first=9, fail_status=429, retry_after="600")
     error = error_of(lambda: answer(opened(upstream)))

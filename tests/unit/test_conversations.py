@@ -166,6 +166,42 @@ def test_the_model_reads_the_system_prompt_and_the_branch_before(client: Client,
     assert asked["conversation"]["current"] == answer["id"]
 
 
+def long_talk(client: Client, turns: int, content: str = "x") -> dict[str, Any]:
+    """A conversation of so many turns, the last an answer."""
+    messages = [
+        {
+            "id": str(number),
+            "parent": str(number - 1) if number else None,
+            "role": ("user", "assistant")[number % 2],
+            "content": f"{number} {content}",
+        }
+        for number in range(turns)
+    ]
+    return post(client, f"{URL}/import", {"messages": messages, "system": "Be brief."})
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    ("turns", "content", "dropped"), [(1200, "x", 202), (100, "x" * 10_000, 62), (10, "x" * 79_000, 6)]
+)
+def test_a_conversation_longer_than_a_job_takes_goes_on_with_its_end(
+    client: Client, writer: Writer, turns: int, content: str, dropped: int
+) -> None:
+    talk = long_talk(client, turns, content)
+    asked = post(client, f"{URL}/{talk['id']}/messages", {"content": "And now?", "parent": talk["current"]})
+    answer = asked["messages"][1]
+    given = Job.objects.get(pk=answer["job"]).input
+    assert given["truncation"] == "auto"
+    assert [turn["content"].split()[0] for turn in given["messages"]] == [
+        "Be",
+        *map(str, range(dropped, turns)),
+        "And",
+    ]
+    usage = {"completion_tokens": 4, "dropped_turns": 5}
+    writer.write(answer["job"], *ANSWER, Finished(usage=usage, finish_reason="stop"))
+    assert read(client, talk["id"])["messages"][-1]["usage"]["dropped_turns"] == dropped + 5
+
+
 @pytest.mark.usefixtures("ada")
 def test_an_answer_without_a_word_is_left_out_with_its_question(client: Client, writer: Writer) -> None:
     made = start(client)
@@ -254,7 +290,8 @@ def test_a_question_to_two_models_has_both_answers_beside_each_other(
     assert [answer["model"] for answer in answers] == ["demo-chat", second_model]
     assert {answer["parent"] for answer in answers} == {made["current"]} == {question["id"]}
     inputs = [Job.objects.get(pk=answer["job"]).input for answer in answers]
-    assert inputs[0] == inputs[1] == {"max_tokens": 9, "messages": inputs[0]["messages"], "stop": []}
+    assert inputs[0] == inputs[1]
+    assert inputs[0]["max_tokens"] == 9
 
 
 def test_the_better_answer_is_kept_and_the_conversation_goes_on_from_it(

@@ -1419,6 +1419,8 @@ export interface components {
         Usage: {
             prompt_tokens?: number;
             completion_tokens?: number;
+            /** @description How many of the conversation's oldest turns the model has not read; absent for none. */
+            dropped_turns?: number;
             /** @description From the start of the work to the first piece of it. */
             first_chunk_s?: number;
             run_s?: number;
@@ -1440,7 +1442,12 @@ export interface components {
             role: "system" | "user" | "assistant";
             content: string;
         };
-        /** @description The conversation so far and how to answer. */
+        /**
+         * @description The conversation so far and how to answer.
+         *
+         *     `truncation`: where the conversation is longer than the model reads, "auto" leaves the oldest turns out and
+         *     "disabled" lets the job fail with `context_too_long`.
+         */
         ChatInput: {
             /** @default 1024 */
             max_tokens?: number;
@@ -1452,6 +1459,11 @@ export interface components {
             /** @default [] */
             stop?: string[];
             messages: components["schemas"]["Message"][];
+            /**
+             * @default disabled
+             * @enum {string}
+             */
+            truncation?: "auto" | "disabled";
         };
         /** @description A picture to make; what is absent is the model's own choice. `image` and `mask` are upload ids. */
         ImageInput: {
