@@ -1,5 +1,5 @@
 import { defineStore } from "pinia";
-import { computed, ref, shallowReactive, shallowRef, watch } from "vue";
+import { computed, ref, shallowReactive, watch } from "vue";
 
 import * as api from "@/api/assistants";
 import { ApiError } from "@/api/http";
@@ -7,13 +7,14 @@ import type { Assistant } from "@/api/types";
 import { UNDO_MS } from "@/composables/undo";
 import { useNotices } from "@/composables/useNotices";
 import { useSession } from "@/composables/useSession";
+import { useTrying } from "@/composables/useTrying";
 
 /** The person's assistants, and those that were just deleted. */
 export const useAssistants = defineStore("assistants", () => {
   const session = useSession();
   const rows = shallowReactive(new Map<string, Assistant>());
   const state = ref<"unread" | "loading" | "ready" | "failed">("unread");
-  const error = shallowRef<ApiError | null>(null);
+  const { error, trying } = useTrying();
   const removed = shallowReactive(new Map<string, Assistant>());
 
   const all = computed(() => [...rows.values()].sort((a, b) => a.name.localeCompare(b.name)));
@@ -74,19 +75,6 @@ export const useAssistants = defineStore("assistants", () => {
     await trying(async () => {
       rows.set(id, await api.restoreAssistant(id));
     });
-  }
-
-  async function trying(act: () => Promise<void>, undoIt: () => void = () => undefined): Promise<boolean> {
-    error.value = null;
-    try {
-      await act();
-      return true;
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-      undoIt();
-      error.value = reason;
-      return false;
-    }
   }
 
   useNotices("assistants", () => {

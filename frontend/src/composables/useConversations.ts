@@ -1,26 +1,26 @@
 import { until } from "@vueuse/core";
 import { defineStore } from "pinia";
-import { computed, shallowReactive, shallowRef, watch } from "vue";
+import { computed, shallowReactive, watch } from "vue";
 
 import * as api from "@/api/conversations";
-import { ApiError } from "@/api/http";
 import { newId } from "@/api/ids";
 import type { AnswerSettings, Conversation, ConversationDetail, Message } from "@/api/types";
-import { jobOf, mergeMessages, settled } from "@/composables/answers";
+import { conversationRows } from "@/composables/conversationRows";
 import { importStored } from "@/composables/importStored";
 import { newestEndBelow, pathTo } from "@/composables/messageTree";
 import { answerIdsOf, conversationOf, endOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
-import { isEnded } from "@/composables/snapshot";
+import { useAnswersAwaited } from "@/composables/useAnswersAwaited";
+import { useConversationChanges } from "@/composables/useConversationChanges";
 import { useJobs } from "@/composables/useJobs";
 import { useNotices } from "@/composables/useNotices";
 import { useOutbox } from "@/composables/useOutbox";
 import { useSession } from "@/composables/useSession";
+import { ifPossible } from "@/composables/useTrying";
 import { useTurns } from "@/composables/useTurns";
 import { whenBack } from "@/composables/whenBack";
 
 /** How long what others do waits for what is on its way from here. */
 const SENDING_MS = 5000;
-const TITLE_DELAYS_MS = [1500, 4000, 10_000, 30_000];
 
 /** Where and of whom something is asked. */
 export interface Question {
@@ -53,22 +53,15 @@ export const useConversations = defineStore("conversations", () => {
   const session = useSession();
   const outbox = useOutbox();
 
-  const rows = shallowReactive(new Map<string, Conversation>());
-  /** The messages of those that were opened. */
-  const trees = shallowReactive(new Map<string, readonly Message[]>());
+  const known = conversationRows();
+  const { rows, trees, gone, put, putMessages } = known;
+  const { inTurn, idle } = useTurns();
+  const awaited = useAnswersAwaited(known, openAgain);
+  const changes = useConversationChanges(known, inTurn);
   /** Where an unsent message is the end of what is shown. */
   const unsentEnds = shallowReactive(new Map<string, string>());
   /** Under which id the server keeps what began here under another. */
   const moved = shallowReactive(new Map<string, string>());
-  /** What another page or device has deleted. */
-  const gone = shallowReactive(new Set<string>());
-  /** Why the last change of a conversation was not taken. */
-  const error = shallowRef<ApiError | null>(null);
-
-  /** What of a row was changed here and is not confirmed. */
-  const changing = new Map<string, { readonly wanted: api.ConversationChange }>();
-  const { inTurn, idle } = useTurns();
-  const followed = new Set<string>();
   const sought = new Set<string>();
 
   /** Those with an answer under way. */
@@ -97,27 +90,10 @@ export const useConversations = defineStore("conversations", () => {
 
   // --- what the server says
 
-  function put(conversation: Conversation): void {
-    const known = rows.get(conversation.id);
-    // An answer that was overtaken by a newer one.
-    if (known !== undefined && conversation.updated_at < known.updated_at) return;
-    rows.set(conversation.id, { ...conversation, ...changing.get(conversation.id)?.wanted });
-    gone.delete(conversation.id);
-  }
-
-  function putMessages(id: string, arrived: readonly Message[]): void {
-    trees.set(id, mergeMessages(trees.get(id) ?? [], arrived));
-  }
-
-  function setMessage(id: string, messageId: string, change: Partial<Message>): void {
-    const messages = trees.get(id);
-    if (messages !== undefined) trees.set(id, messages.map((each) => (each.id === messageId ? { ...each, ...change } : each)));
-  }
-
   function putDetail({ messages, ...conversation }: ConversationDetail): void {
     put(conversation);
     putMessages(conversation.id, messages);
-    for (const message of trees.get(conversation.id) ?? []) void takeUpAnswer(conversation.id, message);
+    for (const message of trees.get(conversation.id) ?? []) void awaited.takeUp(conversation.id, message);
   }
 
   /** Read it with all of its messages, also when it is known: another device may have gone on. Throws ApiError. */
@@ -144,60 +120,18 @@ export const useConversations = defineStore("conversations", () => {
 
   // --- answers that run
 
-  async function takeUpAnswer(id: string, answer: Message): Promise<void> {
-    if (answer.state !== "running" || answer.job === null || followed.has(answer.id)) return;
-    try {
-      await jobs.open(answer.job);
-      follow(id, answer.id, answer.job);
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-      // Offline now: the next opening asks again.
-      if (reason.status === 404) setMessage(id, answer.id, { state: "failed", error: { code: reason.code, message: reason.message } });
-    }
-  }
-
-  /** Keep the answer when its job ends. */
-  function follow(id: string, answer: string, job: string): void {
-    if (followed.has(answer)) return;
-    followed.add(answer);
-    const stop = watch(
-      () => jobs.views.get(job),
-      (view) => {
-        if (view === undefined || !isEnded(view.snapshot.status)) return;
-        setMessage(id, answer, settled(view.snapshot));
-        void awaitTitle(id);
-        followed.delete(answer);
-        queueMicrotask(() => {
-          stop();
-        });
-      },
-      { immediate: true },
-    );
-  }
-
-  /** After the first answer the server asks for a title, once nobody waits: look a few times, then let it be. */
-  async function awaitTitle(id: string): Promise<void> {
-    for (const delay of TITLE_DELAYS_MS) {
-      await new Promise((resolve) => setTimeout(resolve, delay));
-      if (rows.get(id)?.titled !== false) return;
-      await openAgain(id);
-    }
-  }
-
   const shows = (messages: readonly Message[], job: string): boolean => messages.some((each) => each.job === job);
 
   /** An answer may run that is not known here: asked on another device, or before a reload. */
   async function seek(job: string): Promise<void> {
     if (sought.has(job)) return;
     sought.add(job);
-    try {
+    await ifPossible(async () => {
       const id = await findByJob(job);
       if (id === null) return;
       await sent(id);
       if (!shows(trees.get(id) ?? [], job)) await open(id);
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-    }
+    });
   }
 
   // --- asking
@@ -256,14 +190,7 @@ export const useConversations = defineStore("conversations", () => {
     // Of a conversation that is not open here, these are not all messages.
     if (unsent.kind !== "start" && !trees.has(conversation.id)) return;
     putMessages(conversation.id, messages);
-    for (const message of messages) followNew(conversation.id, message, submittedAt);
-  }
-
-  function followNew(id: string, answer: Message, submittedAt: number): void {
-    if (answer.state !== "running" || answer.job === null) return;
-    const job = jobOf(answer, trees.get(id)?.find((each) => each.id === answer.parent));
-    if (job !== null) jobs.adopt(job, submittedAt);
-    follow(id, answer.id, answer.job);
+    for (const message of messages) awaited.takeUpNew(conversation.id, message, submittedAt);
   }
 
   function unsentOf(answer: string): Unsent | undefined {
@@ -301,106 +228,26 @@ export const useConversations = defineStore("conversations", () => {
     void change(id, { current: end });
   }
 
-  /** Change it here at once and then on the server, one change after the other. */
   async function change(id: string, wanted: api.ConversationChange): Promise<void> {
-    const before = rows.get(id);
-    if (before === undefined || isUnsent(id)) return;
-    const mine = { wanted: { ...changing.get(id)?.wanted, ...wanted } };
-    changing.set(id, mine);
-    rows.set(id, { ...before, ...wanted });
-    await inTurn(id, () => patch(id, wanted, before));
-    if (changing.get(id) === mine) changing.delete(id);
+    if (!isUnsent(id)) await changes.change(id, wanted);
   }
 
-  /** Ask it differently from now on. Why the server did not take that, or null; then all is as it was. */
-  async function configure(id: string, settings: Partial<AnswerSettings>): Promise<ApiError | null> {
-    let refused: ApiError | null = null;
-    await inTurn(id, async () => {
-      try {
-        put(await api.changeConversation(id, settings));
-      } catch (reason) {
-        if (!(reason instanceof ApiError)) throw reason;
-        refused = reason;
-      }
-    });
-    return refused;
-  }
-
-  async function patch(id: string, wanted: api.ConversationChange, before: Conversation): Promise<void> {
-    await trying(
-      async () => {
-        put(await api.changeConversation(id, wanted));
-      },
-      () => {
-        const names = Object.keys(wanted) as (keyof api.ConversationChange)[];
-        const old = Object.fromEntries(names.map((name) => [name, before[name]]));
-        const now = rows.get(id);
-        if (now !== undefined) rows.set(id, { ...now, ...old });
-      },
-    );
-  }
-
-  async function rate(id: string, message: string, rating: api.MessageRating): Promise<void> {
-    const before = trees.get(id)?.find((each) => each.id === message);
-    if (before === undefined) return;
-    setMessage(id, message, rating);
-    await inTurn(message, async () => {
-      await trying(
-        async () => {
-          await api.rateMessage(id, message, rating);
-        },
-        () => {
-          setMessage(id, message, { rating: before.rating, rating_reason: before.rating_reason });
-        },
-      );
-    });
-  }
-
-  /** Delete it; what brings it back, or null when it could not be deleted. */
+  /** Delete it, or take it back; what brings it back, or null when it could not be deleted. */
   async function remove(id: string): Promise<(() => Promise<void>) | null> {
-    const row = rows.get(id);
-    const unsent = outbox.entries.get(id);
-    if (row === undefined) return null;
+    const [row, unsent] = [rows.get(id), outbox.entries.get(id)];
+    if (row === undefined || unsent === undefined) return changes.remove(id);
     rows.delete(id);
-    if (unsent !== undefined) {
-      outbox.drop(unsent);
-      return () => {
-        rows.set(id, row);
-        submit(unsent);
-        return Promise.resolve();
-      };
-    }
-    const deleted = await trying(
-      () => api.deleteConversation(id),
-      () => rows.set(id, row),
-    );
-    if (deleted) trees.delete(id);
-    return deleted ? () => restore(id) : null;
+    outbox.drop(unsent);
+    return () => {
+      rows.set(id, row);
+      submit(unsent);
+      return Promise.resolve();
+    };
   }
 
   /** Another device has deleted it. What is open here stays until it is asked for. */
   function forget(id: string): void {
     if (!isOpen(id)) rows.delete(id);
-  }
-
-  async function restore(id: string): Promise<void> {
-    await trying(async () => {
-      put(await api.restoreConversation(id));
-    });
-  }
-
-  /** Do what the server may refuse; then `undo` what was shown already, and say why. */
-  async function trying(act: () => Promise<void>, undo: () => void = () => undefined): Promise<boolean> {
-    error.value = null;
-    try {
-      await act();
-      return true;
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-      undo();
-      error.value = reason;
-      return false;
-    }
   }
 
   // --- what other pages and devices of this person do
@@ -414,9 +261,9 @@ export const useConversations = defineStore("conversations", () => {
       return;
     }
     await sent(id);
-    const known = rows.get(id);
+    const before = rows.get(id);
     put(row);
-    if (known !== undefined && row.updated_at <= known.updated_at) return;
+    if (before !== undefined && row.updated_at <= before.updated_at) return;
     // Somebody has asked. What is not open here is found by the job that answers.
     if (trees.has(id)) await openAgain(id);
     else await jobs.findRunning();
@@ -430,11 +277,7 @@ export const useConversations = defineStore("conversations", () => {
 
   /** Offline, it is read when the connection is back. */
   async function openAgain(id: string): Promise<void> {
-    try {
-      await open(id);
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-    }
+    await ifPossible(() => open(id));
   }
 
   useNotices("conversation", ({ id, data }) => void changedElsewhere(id, data));
@@ -442,16 +285,14 @@ export const useConversations = defineStore("conversations", () => {
   // --- coming and going
 
   function forgetAll(): void {
-    for (const map of [rows, trees, unsentEnds, moved, changing, gone]) map.clear();
-    followed.clear();
-    sought.clear();
-    error.value = null;
+    for (const each of [known, awaited, unsentEnds, moved, sought]) each.clear();
+    changes.error.value = null;
   }
 
   /** Send what only the connection held up, and find the ends of what ran. */
   function takeUp(): void {
     for (const unsent of outbox.entries.values()) if ((outbox.failures.get(unsent.key)?.code ?? "offline") === "offline") void deliver(unsent);
-    for (const [id, messages] of trees) for (const message of messages) void takeUpAnswer(id, message);
+    for (const [id, messages] of trees) for (const message of messages) void awaited.takeUp(id, message);
   }
 
   watch(
@@ -478,5 +319,5 @@ export const useConversations = defineStore("conversations", () => {
     { immediate: true },
   );
 
-  return { rows, running, moved, gone, error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, configure, rate, remove };
+  return { rows, running, moved, gone, error: changes.error, get, isUnsent, isOpen, open, put, forget, findByJob, keepJob, send, edit, again, retry, takeBack, show, change, configure: changes.configure, rate: changes.rate, remove };
 });

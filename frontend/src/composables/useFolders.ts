@@ -3,11 +3,11 @@ import { defineStore } from "pinia";
 import { computed, ref, shallowReactive, shallowRef, watch } from "vue";
 
 import * as api from "@/api/folders";
-import { ApiError } from "@/api/http";
 import type { Conversation, Folder } from "@/api/types";
 import { UNDO_MS } from "@/composables/undo";
 import { useConversations } from "@/composables/useConversations";
 import { useSession } from "@/composables/useSession";
+import { useTrying } from "@/composables/useTrying";
 
 const COUNT_AFTER_MS = 600;
 
@@ -19,7 +19,7 @@ export const useFolders = defineStore("folders", () => {
   const folders = shallowRef<readonly Folder[]>([]);
   /** Whether the server has said once which there are. */
   const known = ref(false);
-  const error = shallowRef<ApiError | null>(null);
+  const { error, trying } = useTrying();
   const removed = shallowReactive(new Map<string, Folder>());
   const unfolded = useLocalStorage<string[]>("studio.folders.unfolded", []);
 
@@ -103,19 +103,6 @@ export const useFolders = defineStore("folders", () => {
   function unfold(id: string, open: boolean): void {
     const others = unfolded.value.filter((each) => each !== id);
     unfolded.value = open ? [...others, id] : others;
-  }
-
-  async function trying(act: () => Promise<void>, undoIt: () => void = () => undefined): Promise<boolean> {
-    error.value = null;
-    try {
-      await act();
-      return true;
-    } catch (reason) {
-      if (!(reason instanceof ApiError)) throw reason;
-      undoIt();
-      error.value = reason;
-      return false;
-    }
   }
 
   // What is filed, taken out, archived or deleted changes the numbers, whoever did it.
