@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware import common as common_middleware
 from django.middleware import csrf as csrf_middleware
+from django.middleware import locale as locale_middleware
 from django.utils.deprecation import MiddlewareMixin
 from typing_extensions import override
 
@@ -51,6 +52,10 @@ class SessionMiddleware(LoopMiddleware, sessions_middleware.SessionMiddleware):
         if request.session.modified:
             return await in_pool(self.process_response)(request, cast("Any", response))
         return self.process_response(request, cast("Any", response))
+
+
+class LocaleMiddleware(LoopMiddleware, locale_middleware.LocaleMiddleware):
+    """The admin's language, and that of what Django says of a field, by `Accept-Language`."""
 
 
 class CommonMiddleware(LoopMiddleware, common_middleware.CommonMiddleware):

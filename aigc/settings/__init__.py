@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "aigc.lib.security_headers.SecurityHeadersMiddleware",
     "aigc.lib.errors.AppErrorMiddleware",
     "aigc.lib.loop_middleware.SessionMiddleware",
+    "aigc.lib.loop_middleware.LocaleMiddleware",
     "aigc.lib.loop_middleware.CommonMiddleware",
     "aigc.lib.loop_middleware.CsrfViewMiddleware",
     "aigc.lib.loop_middleware.AuthenticationMiddleware",
@@ -207,6 +208,7 @@ AIGC_AUTO_TITLES = env.flag("AIGC_AUTO_TITLES", default=True)
 
 # --- language and time
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

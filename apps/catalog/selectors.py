@@ -16,6 +16,7 @@ from aigc.lib.redis_client import redis_client
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
 from apps.catalog.models import MODEL_ID, Medium, Model, Origin
+from apps.catalog.seed_words import in_readers_language
 
 log = structlog.get_logger(__name__)
 
@@ -195,8 +196,8 @@ def _view(model: Model, state: ModelState, actor: Actor) -> ModelView:
     is_public = model.origin in {Origin.DEMO, Origin.DOWNLOAD}
     return ModelView(
         id=model.pk,
-        name=model.name,
-        notes=model.notes,
+        name=in_readers_language(model.name),
+        notes=in_readers_language(model.notes),
         medium=model.medium,
         engine=model.engine,
         origin=model.origin,

@@ -133,7 +133,7 @@ class DeepSeekEngine:
         params = request.params
         if not isinstance(params, ChatParams):
             raise EngineError(
-                "bad_request", f"Model {self._spec.id} is a chat model and cannot run {params!r}."
+                "bad_params", f"Model {self._spec.id} is a chat model and cannot run {params!r}."
             )
         sampling = _sampling(params, self._defaults)
         seeded = params.seed is not None and not sampling.greedy
@@ -416,7 +416,7 @@ def _check(params: ChatParams) -> None:
     }
     for name, (value, good, rule) in wrong.items():
         if not good:
-            raise EngineError("bad_parameter", f"{name} is {value}; it must be {rule}.")
+            raise EngineError("bad_params", f"{name} is {value}; it must be {rule}.")
 
 
 def _eos_tokens(defaults: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> list[int]:

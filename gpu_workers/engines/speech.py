@@ -75,15 +75,15 @@ def voice_params(request: Request) -> VoiceParams:
 def read_script(params: VoiceParams) -> list[Sentence]:
     """The sentences to speak, at least one.
 
-    Raises EngineError: `bad_parameter`, `bad_ssml`, `too_long` or `nothing_to_say`.
+    Raises EngineError: `bad_params`, `bad_ssml`, `too_long` or `nothing_to_say`.
     """
     _check_factors(params)
     if params.format not in MEDIA_TYPES:
         raise EngineError(
-            "bad_parameter", f"format is {params.format!r}; choose one of {', '.join(MEDIA_TYPES)}."
+            "bad_params", f"format is {params.format!r}; choose one of {', '.join(MEDIA_TYPES)}."
         )
     if params.text and params.ssml:
-        raise EngineError("bad_parameter", "A voice job has either text or ssml, not both; leave one out.")
+        raise EngineError("bad_params", "A voice job has either text or ssml, not both; leave one out.")
     if len(params.text or "") > MAX_CHARACTERS:
         _too_long(len(params.text or ""))
     script = ssml.parse(params.ssml) if params.ssml else sentences.from_text(params.text or "")
@@ -111,7 +111,7 @@ def _check_factors(params: VoiceParams) -> None:
         ("volume", params.volume, VOLUMES),
     ):
         if not low <= value <= high:
-            raise EngineError("bad_parameter", f"{name} is {value:g}; it must be from {low:g} to {high:g}.")
+            raise EngineError("bad_params", f"{name} is {value:g}; it must be from {low:g} to {high:g}.")
 
 
 def phrases(sentence: Sentence, key: Callable[[Style], object]) -> Iterator[Pause | tuple[Span, ...]]:

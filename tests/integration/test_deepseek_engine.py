@@ -194,7 +194,7 @@ def test_a_repetition_penalty_makes_repeats_rarer(tiny: DeepSeekEngine) -> None:
 )
 def test_a_senseless_parameter_is_named(tiny: DeepSeekEngine, wrong: dict[str, Any]) -> None:
     error = ask(tiny, **wrong).error
-    assert error.code == "bad_parameter"
+    assert error.code == "bad_params"
     assert next(iter(wrong)) in error.message
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import pytest
-from django.test import Client
+from django.test import AsyncClient, Client
 from pytest_django import Settings
 
 from aigc.lib.redis_client import redis_client
@@ -53,6 +54,38 @@ def test_the_list_has_what_a_page_needs(client: Client) -> None:
         "options": {},
         "state": {"state": "idle", "done": 0, "total": 0, "message": ""},
     }
+
+
+@pytest.mark.usefixtures("ada")
+def test_who_reads_chinese_gets_the_seeds_in_chinese_and_what_staff_wrote_as_it_is(client: Client) -> None:
+    Model.objects.filter(pk="espeak").update(notes="Ask Ada first.")
+    chinese = client.get(URL, headers={"Accept-Language": "zh-CN"}).json()["results"]
+    for model in chinese:
+        is_chinese = re.search("[\u4e00-\u9fff]", model["notes"]) is not None
+        assert is_chinese != (model["id"] == "espeak"), model
+    assert by_id(client)["demo-chat"]["notes"].startswith("Runs anywhere.")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("ada")
+async def test_the_language_reaches_the_pool_in_which_views_run(client: Client) -> None:
+    browser = AsyncClient()
+    browser.cookies = client.cookies
+    words = await browser.get(URL, headers={"Accept-Language": "zh-CN"})
+    assert "任何机器都能运行" in words.content.decode()
+    words = await browser.get(URL)
+    assert "Runs anywhere" in words.content.decode()
+
+
+@pytest.mark.usefixtures("ada")
+def test_what_django_says_of_a_field_is_in_the_readers_language(client: Client) -> None:
+    asked: Any = {"path": "/api/v1/conversations", "data": {}, "content_type": "application/json"}
+    said = [client.post(**asked, headers={"Accept-Language": language}).json() for language in ("en", "zh")]
+    assert [answer["error"]["field"] for answer in said] == ["content", "content"]
+    assert [answer["error"]["message"] for answer in said] == [
+        "content: This field is required.",
+        "content: 该字段是必填项。",
+    ]
 
 
 @pytest.mark.usefixtures("ada")

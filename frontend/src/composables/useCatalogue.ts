@@ -5,6 +5,7 @@ import { ApiError } from "@/api/http";
 import { listModels } from "@/api/models";
 import type { Model } from "@/api/types";
 import { useSession } from "@/composables/useSession";
+import { i18n } from "@/i18n";
 
 /** The models of this studio, read once and shared by all who show them. */
 export const useCatalogue = defineStore("catalogue", () => {
@@ -46,6 +47,10 @@ export const useCatalogue = defineStore("catalogue", () => {
     models.value = models.value.map((model) => (model.id === changed.id ? changed : model));
   }
 
+  // The server says names and notes in the language that it is asked in.
+  watch(i18n.global.locale, () => {
+    if (state.value === "ready") void load();
+  });
   watch(
     () => session.user?.id,
     () => {

@@ -28,8 +28,8 @@ export function preferredLocale(languages: readonly string[] = navigator.languag
 /** Speak this language; the words of the other one are loaded only where they are wanted. */
 export async function setLocale(locale: Locale): Promise<void> {
   if (!loaded.has(locale)) {
-    const { zh } = await import("@/i18n/zh");
-    i18n.global.setLocaleMessage("zh", zh);
+    const { failures, zh } = await import("@/i18n/zh");
+    i18n.global.setLocaleMessage("zh", { ...zh, ...{ failures } });
     loaded.add(locale);
   }
   i18n.global.locale.value = locale;

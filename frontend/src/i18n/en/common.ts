@@ -67,6 +67,7 @@ export const common = {
     offline: "The server did not answer. Check the connection and try again; what you typed is kept.",
     signedOut: "Your session has ended. Sign in again; what you typed is kept.",
     retryIn: "{message} Try again in {seconds} s.",
+    original: "{words}: {message}",
     withId: "{message} (request {id})",
     noModel: "No model for this is enabled. An admin can enable one in the admin pages.",
   },

@@ -69,6 +69,7 @@ export const common: Messages<typeof english> = {
     offline: "服务器没有回应。请检查网络后重试，已输入的内容不会丢。",
     signedOut: "登录已过期，请重新登录，已输入的内容不会丢。",
     retryIn: "{message} 请在 {seconds} 秒后重试。",
+    original: "{words}（原文：{message}）",
     withId: "{message}（请求编号 {id}）",
     noModel: "还没有启用这一类模型，管理员可以在后台启用。",
   },

@@ -3,6 +3,7 @@ import { assistants } from "@/i18n/zh/assistants";
 import { chat } from "@/i18n/zh/chat";
 import { common } from "@/i18n/zh/common";
 import { compare } from "@/i18n/zh/compare";
+export { failures } from "@/i18n/zh/failures";
 import { folders } from "@/i18n/zh/folders";
 import { gallery } from "@/i18n/zh/gallery";
 import { image } from "@/i18n/zh/image";
