@@ -118,6 +118,7 @@ async def ask_websocket(session: aiohttp.ClientSession, load: Load, record: Reco
         "kind": "chat",
         "model": load.model,
         "input": {"messages": messages, "max_tokens": load.tokens},
+        "as": 0,  # as our own page does
     }
     key = load.key_of(record.index)
     protocols = (f"bearer.{key}",) if key else ()
@@ -135,7 +136,7 @@ async def ask_websocket(session: aiohttp.ClientSession, load: Load, record: Reco
 
 def _ends(frame: str) -> bool:
     # Nearly all frames are deltas; only the others are worth parsing here.
-    if '"type":"delta"' in frame:
+    if frame.startswith("["):
         return False
     content = json.loads(frame)
     return content.get("op") == "error" or content.get("type") in TERMINAL_TYPES
@@ -170,7 +171,9 @@ def websocket_pieces(record: Record) -> Pieces:
     """The events of our WebSocket."""
     for at, data in record.pieces:
         frame = json.loads(data)
-        if frame["op"] == "event":
+        if isinstance(frame, list):
+            yield _said(at, frame[2])
+        elif frame["op"] == "event":
             yield _said(at, frame["data"])
         elif frame["op"] == "error":
             yield Piece(at, failure=f"{frame.get('code')}: {frame.get('message')}")

@@ -93,14 +93,22 @@ class Socket:
 
     def __init__(self, raw: aiohttp.ClientWebSocketResponse) -> None:
         self.raw = raw
+        self.numbered: dict[int, str] = {}
 
     async def send(self, **frame: Any) -> None:
         """Send a frame."""
+        if "as" in frame and "job" in frame:
+            self.numbered[frame["as"]] = frame["job"]
         await self.raw.send_str(json.dumps(frame))
 
     async def receive(self, timeout_s: float = 30) -> Frame:
-        """The next frame."""
-        return dict(await self.raw.receive_json(timeout=timeout_s))
+        """The next frame; a delta in short as the event that it stands for, with `as`."""
+        frame = await self.raw.receive_json(timeout=timeout_s)
+        if not isinstance(frame, list):
+            return dict(frame)
+        number, id_, data = frame
+        job = self.numbered[number]
+        return {"op": "event", "as": number, "job": job, "id": id_, "type": "delta", "data": data}
 
     async def receive_op(self, op: str, timeout_s: float = 30) -> Frame:
         """The next frame with this op; others are passed over."""

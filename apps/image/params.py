@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field, StrictStr, ValidationInfo, field_validator
-from typing_extensions import override
 
 from apps.jobs.kinds import JobInput
 
@@ -17,6 +15,8 @@ Side = Annotated[int | None, Field(ge=32, le=4096, multiple_of=8)]
 
 class ImageInput(JobInput):
     """A picture to make; what is absent is the model's own choice. `image` and `mask` are upload ids."""
+
+    uploads: ClassVar[tuple[str, ...]] = ("image", "mask")
 
     prompt: Annotated[StrictStr, Field(min_length=1, max_length=PROMPT_MAX)]
     negative_prompt: Annotated[StrictStr, Field(max_length=PROMPT_MAX)] = ""
@@ -39,9 +39,3 @@ class ImageInput(JobInput):
         if value is not None and info.data.get("image", value) is None:
             raise ValueError(f"{info.field_name} needs image: upload the picture to start from and name it")
         return value
-
-    @override
-    def attachments(self) -> Mapping[str, str]:
-        return {
-            name: str(upload) for name in ("image", "mask") if (upload := getattr(self, name)) is not None
-        }

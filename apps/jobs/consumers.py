@@ -27,15 +27,17 @@ from apps.accounts.actors import Actor
 from apps.accounts.authentication import actor_of_session
 from apps.accounts.services import authenticate_bearer
 from apps.jobs import selectors, services
-from apps.jobs.events import BEGINNING, EventId
+from apps.jobs.events import BEGINNING, Delta, EventId
 from apps.jobs.models import Job
 from apps.jobs.notices import notice_reader
 from apps.jobs.states import Tier
+from apps.jobs.stream import LogEntry
 
 logger = structlog.get_logger(__name__)
 
 FRAME_MAX = 1024 * 1024
 FOLLOWED_MAX = 100
+OWN_NUMBER_MAX = 999_999
 AUTH_WITHIN_S = 10.0
 # How long a socket may outlive its session, its key, its user or their role.
 CHECK_EVERY_S = 15.0
@@ -190,6 +192,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
             raise AppError(
                 ErrorCode.BAD_REQUEST, "input: send an object with the medium's parameters.", field="input"
             )
+        own_number = _own_number(frame)
         priority = _text(frame, "priority", Tier.INTERACTIVE)
         if priority not in Tier.values:
             message = f"priority: {priority[:50]!r} is not one of {', '.join(Tier.values)}."
@@ -206,10 +209,10 @@ class JobsConsumer(AsyncWebsocketConsumer):
         )
         await self._send({"op": "accepted", "ref": frame.get("ref"), "job": str(job.pk)})
         if frame.get("follow", True):
-            self._start_following(job, BEGINNING)
+            self._start_following(job, BEGINNING, own_number)
 
     async def _follow(self, frame: dict[str, Any]) -> None:
-        after = _text(frame, "after", "")
+        after, own_number = _text(frame, "after", ""), _own_number(frame)
         try:
             after_id = EventId.parse(after) if after else BEGINNING
         except ValueError as error:
@@ -217,7 +220,7 @@ class JobsConsumer(AsyncWebsocketConsumer):
                 ErrorCode.BAD_REQUEST, f"after: {after[:50]!r} is not an event id.", field="after"
             ) from error
         job = await self._as_actor(lambda actor: selectors.get_job_for(actor, _text(frame, "job")))
-        self._start_following(job, after_id)
+        self._start_following(job, after_id, own_number)
 
     async def _unfollow(self, frame: dict[str, Any]) -> None:
         task = self._followed.pop(_text(frame, "job"), None)
@@ -246,24 +249,23 @@ class JobsConsumer(AsyncWebsocketConsumer):
 
     # --- following
 
-    def _start_following(self, job: Job, after: EventId) -> None:
+    def _start_following(self, job: Job, after: EventId, own_number: int | None) -> None:
         job_id = str(job.pk)
         if job_id in self._followed:
             self._followed.pop(job_id).cancel()
         if len(self._followed) >= FOLLOWED_MAX:
             message = f"You follow {FOLLOWED_MAX} jobs on this socket, the most that one may; unfollow some."
             raise AppError(ErrorCode.RATE_LIMITED, message, job=job_id)
-        self._followed[job_id] = asyncio.create_task(self._pass_on(job, after), name=f"follow-{job_id}")
+        self._followed[job_id] = asyncio.create_task(
+            self._pass_on(job, after, own_number), name=f"follow-{job_id}"
+        )
 
-    async def _pass_on(self, job: Job, after: EventId) -> None:
+    async def _pass_on(self, job: Job, after: EventId, own_number: int | None) -> None:
         job_id = str(job.pk)
         try:
             async for batch in selectors.follow(job, after):
                 for entry in batch:
-                    # The data is JSON already; parsing it to write it again would be most of the work.
-                    await self.send(
-                        f'{{"op":"event","job":"{job_id}","id":"{entry.id}","type":"{entry.type}","data":{entry.data}}}'
-                    )
+                    await self.send(_event_frame(job_id, own_number, entry))
         except Exception:  # the edge of the task: the client must hear that nothing more comes
             logger.exception("follow_failed", job=job_id)
             message = (
@@ -310,6 +312,21 @@ def _text(frame: dict[str, Any], name: str, default: str | None = None) -> str:
     if not isinstance(value, str):
         raise AppError(ErrorCode.BAD_REQUEST, f"{name}: send a string.", field=name)
     return value
+
+
+def _own_number(frame: dict[str, Any]) -> int | None:
+    """The client's own number of the job, under which its deltas come in short."""
+    value = frame.get("as")
+    if value is not None and (type(value) is not int or not 0 <= value <= OWN_NUMBER_MAX):
+        raise AppError(ErrorCode.BAD_REQUEST, f"as: send an integer from 0 to {OWN_NUMBER_MAX}.", field="as")
+    return value
+
+
+def _event_frame(job_id: str, own_number: int | None, entry: LogEntry) -> str:
+    """The event's frame; its data is JSON already: parsing it to write it again would be most of the work."""
+    if own_number is not None and entry.type == Delta.type:
+        return f'[{own_number},"{entry.id}",{entry.data}]'
+    return f'{{"op":"event","job":"{job_id}","id":"{entry.id}","type":"{entry.type}","data":{entry.data}}}'
 
 
 def _is_own_origin(scope: Mapping[str, Any], *, missing: bool = False) -> bool:

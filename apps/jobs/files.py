@@ -19,6 +19,7 @@ from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.write_transaction import take_turn, write_transaction
 from apps.jobs import models
 from apps.jobs.events import Artifact
+from apps.jobs.kinds import get_kind
 from apps.jobs.stream import job_log
 
 UPLOAD_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
@@ -110,6 +111,9 @@ def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: Uploaded
 
 def hand_over_attachments(job: models.Job) -> dict[str, str]:
     """Put the job's uploads where its worker finds them; bytes ids by name."""
+    kind = get_kind(job.kind)
+    if kind is None or not kind.input.uploads:
+        return {}
     handed = {}
     for attachment in job.attachments.select_related("upload"):
         upload = attachment.upload

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,9 +14,8 @@ class JobInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def attachments(self) -> Mapping[str, str]:
-        """Upload ids by the name under which the engine finds the file."""
-        return {}
+    # The fields that are ids of uploads; the engine finds each file by its field's name.
+    uploads: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)

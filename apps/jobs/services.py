@@ -110,11 +110,14 @@ def submit_job(
 
 
 def _attach(actor: Actor, job: Job, job_input: JobInput) -> None:
-    for name, upload_id in job_input.attachments().items():
+    for name in job_input.uploads:
+        upload_id = getattr(job_input, name)
+        if upload_id is None:
+            continue
         # Locked: it must not be erased as unused at this moment.
         upload = own_uploads(actor).select_for_update().filter(pk=parse_id(upload_id)).first()
         if upload is None:
-            message = f"{name}: there is no upload {upload_id[:50]}, or no longer; upload it again."
+            message = f"{name}: there is no upload {upload_id}, or no longer; upload it again."
             raise AppError(ErrorCode.NOT_FOUND, message, field=f"input.{name}")
         Attachment.objects.create(job=job, upload=upload, name=name)
 

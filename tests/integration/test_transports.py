@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from redis import Redis
 
-from tests.client import Client, fold_frames
+from tests.client import Client, Frame, fold_frames
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]
@@ -36,6 +36,23 @@ async def test_sse_and_websocket_and_the_job_say_the_same(ada: Client) -> None:
     assert [(f["id"], f["type"], f["data"]) for f in by_sse] == [
         (f["id"], f["type"], f["data"]) for f in by_socket
     ]
+
+
+async def test_deltas_in_short_are_the_same_events_in_a_quarter_of_the_bytes(ada: Client) -> None:
+    jobs = [await ada.submit("chat", ASK), await ada.submit("chat", {**ASK, "max_tokens": 30})]
+    async with ada.socket() as socket:
+        for number, job_id in enumerate(jobs):
+            await socket.send(op="follow", job=job_id, **{"as": number})
+        came: dict[str, list[Frame]] = {job_id: [] for job_id in jobs}
+        while not all(frames and frames[-1]["type"] in ENDS for frames in came.values()):
+            frame = await socket.receive()
+            came[frame["job"]].append(frame)
+    for number, job_id in enumerate(jobs):
+        assert [(f["id"], f["type"], f["data"]) for f in came[job_id]] == [
+            (f["id"], f["type"], f["data"]) for f in await ada.read_to_end(job_id)
+        ]
+        assert all(("as" in f) == (f["type"] == "delta") for f in came[job_id])
+        assert {f["as"] for f in came[job_id] if "as" in f} == {number}
 
 
 async def test_after_any_id_and_from_another_web_process_the_rest_is_the_same(
@@ -134,6 +151,9 @@ BAD_FRAMES = [
     ('{"op": "submit", "kind": "chat", "input": {"messages": []}, "priority": "now"}', "bad_request"),
     ('{"op": "follow", "job": "x", "after": "yesterday"}', "bad_request"),
     ('{"op": "follow", "job": "not-a-job"}', "not_found"),
+    ('{"op": "follow", "job": "not-a-job", "as": -1}', "bad_request"),
+    ('{"op": "follow", "job": "not-a-job", "as": true}', "bad_request"),
+    ('{"op": "submit", "kind": "chat", "input": {}, "as": "one"}', "bad_request"),
     ('{"op": "cancel", "job": 5}', "bad_request"),
     ('{"op": "submit", "kind": "chat", "input": {}, "pad": "' + "x" * 10_000_000 + '"}', "too_large"),
     ("[" * 200_000, "bad_request"),

@@ -54,7 +54,12 @@ interface Frame {
   message?: string;
 }
 
+/** A delta in short: our number of the job, the event's id and its data. */
+type ShortFrame = [number: number, id: string, data: unknown];
+
 interface Cursor {
+  /** What we call the job on this socket. */
+  readonly number: number;
   last: EventId;
   /** True until the first event after a `follow`: the log may start late, since it is compacted. */
   fresh: boolean;
@@ -69,6 +74,8 @@ const PONG_WITHIN_MS = 10_000;
 export class JobSocket {
   private wire: Wire | null = null;
   private readonly cursors = new Map<string, Cursor>();
+  /** Jobs by the number that they were given. */
+  private readonly numbered: string[] = [];
   private failures = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private pingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -106,7 +113,7 @@ export class JobSocket {
   /** Receive the job's events from its first one; the snapshot must be empty. */
   follow(job: string): void {
     if (this.cursors.has(job)) return;
-    this.cursors.set(job, { last: BEGINNING, fresh: true });
+    this.cursors.set(job, { number: this.numbered.push(job) - 1, last: BEGINNING, fresh: true });
     if (this.wire?.readyState === OPEN) this.sendFollow(job);
   }
 
@@ -175,8 +182,9 @@ export class JobSocket {
     this.pingTimer = setTimeout(() => {
       this.ping();
     }, PING_EVERY_MS);
-    const frame = JSON.parse(text) as Frame;
-    if (frame.op === "event") this.receivedEvent(frame);
+    const frame = JSON.parse(text) as Frame | ShortFrame;
+    if (Array.isArray(frame)) this.receivedEvent({ op: "event", job: this.numbered[frame[0]] ?? "", id: frame[1], type: "delta", data: frame[2] });
+    else if (frame.op === "event") this.receivedEvent(frame);
     else if (frame.op === "error") this.receivedError(frame);
     else if (frame.op === "changed") this.receivedNotice(frame);
   }
@@ -218,7 +226,7 @@ export class JobSocket {
     if (cursor === undefined) return;
     cursor.fresh = true;
     const after = cursor.last.attempt === 0 ? {} : { after: formatEventId(cursor.last) };
-    this.send({ op: "follow", job, ref: job, ...after });
+    this.send({ op: "follow", job, ref: job, as: cursor.number, ...after });
   }
 
   private send(frame: Record<string, unknown>): void {

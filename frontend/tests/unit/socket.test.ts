@@ -31,7 +31,7 @@ class FakeWire implements Wire {
     this.onclose?.(new CloseEvent("close"));
   }
 
-  say(frame: Frame): void {
+  say(frame: Frame | unknown[]): void {
     this.onmessage?.(new MessageEvent("message", { data: JSON.stringify(frame) }));
   }
 
@@ -90,7 +90,7 @@ describe("the socket", () => {
     socket.follow("j");
     expect(wire().sent).toEqual([]);
     wire().accept();
-    expect(wire().ops("follow")).toEqual([{ op: "follow", job: "j", ref: "j" }]);
+    expect(wire().ops("follow")).toEqual([{ op: "follow", job: "j", ref: "j", as: 0 }]);
   });
 
   it("comes back after a cut and goes on after the last event it saw", () => {
@@ -103,9 +103,27 @@ describe("the socket", () => {
     vi.advanceTimersByTime(500);
     wire().accept();
     expect(wires).toHaveLength(2);
-    expect(wire().ops("follow")).toEqual([{ op: "follow", job: "j", ref: "j", after: "1-2" }]);
+    expect(wire().ops("follow")).toEqual([{ op: "follow", job: "j", ref: "j", as: 0, after: "1-2" }]);
     wire().text("1-3", "c");
     expect(texts()).toBe("abc");
+  });
+
+  it("takes deltas in short by the number that it gave the job", () => {
+    const jobs: string[] = [];
+    const dial = (): Wire => {
+      wires.push(new FakeWire());
+      return wire();
+    };
+    const handlers = { state: () => undefined, event: (job: string, event: JobEvent) => jobs.push(`${job}:${event.type === "delta" ? (event.data.text ?? "") : event.type}`), changed: () => undefined, refused: () => undefined };
+    const two = new JobSocket(dial, handlers, () => 1);
+    two.open();
+    two.follow("a");
+    two.follow("b");
+    wire().accept();
+    expect(wire().ops("follow").map(({ job, as }) => [job, as])).toEqual([["a", 0], ["b", 1]]);
+    for (const frame of [[1, "1-1", { text: "x" }], [0, "1-1", { text: "y" }], [7, "1-1", { text: "nobody's" }], [1, "1-2", { text: "z" }]]) wire().say(frame);
+    expect(jobs).toEqual(["b:x", "a:y", "b:z"]);
+    two.close();
   });
 
   it("hands an event that comes twice on once", () => {
