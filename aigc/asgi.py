@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, cast
 
 import django
@@ -21,3 +22,5 @@ from aigc.routing import websocket_application  # noqa: E402
 http_application = BodyLimit(cast(Any, Handler()), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 application = ProtocolTypeRouter({"http": http_application, "websocket": websocket_application})
 spare_long_lived()
+# The loop that hands tokens out shares the interpreter with the threads of views and waits for its turn this long.
+sys.setswitchinterval(0.0005)

@@ -14,17 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import Request
 
 from benchmarks.processes import rss_mb, wait_until_quiet
 from benchmarks.report import ROOT
-from benchmarks.servers import free_port, serving
+from benchmarks.servers import NotStarted, direct, free_port, serving
 from deploy.local import readiness
 from deploy.local.running import pid_of
 
 EMAIL = "bench@example.org"
 FAKE_MODEL = "fake-50x400"
 READY_S = 180.0
-# All together; ready comes before workers have imported their libraries.
+LOADED = ("ready", "failed")
+# All together.
 QUIET_CORES, QUIET_S = 0.1, 4.0
 # What somebody may want to compare; every other setting of theirs would make another product of it.
 KEPT_SETTINGS = (
@@ -79,6 +81,27 @@ class Product:
         """Put a model of the fake upstream into the catalogue."""
         self.manage("shell", "-v", "0", "-c", ADD_MODEL.format(id=model_id, source=upstream_url))
 
+    def await_default_models(self) -> None:
+        """Until the workers have what the launcher has them load: that takes them many seconds of CPU after ready.
+
+        Raises NotStarted.
+        """
+        asked = Request(f"{self.url}/api/v1/models", headers={"Authorization": f"Bearer {self.key}"})
+        deadline = time.monotonic() + READY_S
+        while True:
+            with direct.open(asked, timeout=10) as answer:
+                models = json.load(answer)["results"]
+            waiting = {
+                model["id"]: model["state"]["state"]
+                for model in models
+                if model["default"] and model["state"]["state"] not in LOADED
+            }
+            if not waiting:
+                return
+            if time.monotonic() > deadline:
+                raise NotStarted(f"The default models were not loaded within {READY_S:.0f} s: {waiting}")
+            time.sleep(0.5)
+
     def spec(self, model_id: str, medium: str) -> dict[str, Any]:
         """The catalogue entry as a gpu worker gets it."""
         said = self.manage("shell", "-v", "0", "-c", PRINT_SPEC.format(id=model_id, medium=medium))
@@ -113,10 +136,11 @@ def running_product(folder: Path, upstream_url: str) -> Iterator[Product]:
         env=product.env,
         stop_signal=signal.SIGINT,
     ):
-        product.idle_cores = wait_until_quiet(product.pids(), below=QUIET_CORES, for_s=QUIET_S)
-        product.idle_web_mb = rss_mb(product.pids()["web"])
         product.add_model(FAKE_MODEL, upstream_url)
         product.key = product.manage("create_api_key", EMAIL, "--name", "bench").split()[-1]
+        product.await_default_models()
+        product.idle_cores = wait_until_quiet(product.pids(), below=QUIET_CORES, for_s=QUIET_S)
+        product.idle_web_mb = rss_mb(product.pids()["web"])
         yield product
 
 

@@ -18,7 +18,7 @@ from benchmarks.report import ROOT
 
 POLL_S = 0.1
 # A proxy of the environment must not stand between this machine and itself.
-_direct = build_opener(ProxyHandler({}))
+direct = build_opener(ProxyHandler({}))
 
 
 class NotStarted(Exception):
@@ -78,7 +78,7 @@ def _end(process: subprocess.Popen[bytes], stop_signal: signal.Signals, stop_s: 
 def answers(url: str) -> bool:
     """Whether a GET answers 200."""
     try:
-        with _direct.open(url, timeout=5) as answer:
+        with direct.open(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False
