@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import beat_init, worker_ready
 from django.conf import settings
 
 from aigc.lib.long_lived import spare_long_lived
@@ -18,6 +18,7 @@ app.set_default()
 app.autodiscover_tasks()
 
 
+@beat_init.connect
 @worker_ready.connect
 def settle_down(**_kwargs: object) -> None:
     """All is imported and the first message may come."""

@@ -6,6 +6,7 @@ lock held: 200 to 500 ms in which no token leaves the worker.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 
 
@@ -18,3 +19,6 @@ def spare_long_lived() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):  # what loading took and gave back, glibc would keep
+        libc.malloc_trim(0)
