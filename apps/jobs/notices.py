@@ -1,14 +1,15 @@
 """Telling a person's open pages that something of theirs has changed elsewhere.
 
 A notice is a hint and nothing is stored of it: it goes over Redis pub/sub to every web process, and from there to the
-sockets that watch. Who misses one sees the change when they look next.
+sockets that watch. From `watching` on a socket misses none; after a gap it comes again, since what changed meanwhile
+was told to nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from apps.jobs.connection import redis_client
 logger = structlog.get_logger(__name__)
 
 CHANNEL = "aigc:notices"
+WATCHING = json.dumps({"op": "watching"})
 # Notices that wait for a slow socket; more of them would tell it nothing new.
 WAITING_MAX = 100
 POLL_S = 30.0
@@ -62,15 +64,18 @@ class NoticeReader:
     def __init__(self) -> None:
         self._listeners: dict[str, set[asyncio.Queue[str]]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._is_subscribed = False
         self._redis = Redis.from_url(
             settings.AIGC_REDIS_URL, socket_connect_timeout=2, health_check_interval=int(POLL_S)
         )
 
     @contextmanager
     def listening(self, *, workspace_id: UUID, user_id: UUID) -> Iterator[asyncio.Queue[str]]:
-        """A queue of this person's notices, as the JSON of their frames."""
+        """A queue of `watching` and then this person's notices, as the JSON of their frames."""
         address, queue = _address(workspace_id, user_id), asyncio.Queue[str](WAITING_MAX)
         self._listeners.setdefault(address, set()).add(queue)
+        if self._is_subscribed:
+            queue.put_nowait(WATCHING)
         if self._task is None:
             self._task = asyncio.create_task(self._read(), name="notice-reader")
         try:
@@ -81,26 +86,38 @@ class NoticeReader:
                 del self._listeners[address]
             if not self._listeners and self._task is not None:
                 self._task.cancel()
-                self._task = None
+                self._task, self._is_subscribed = None, False
 
     async def _read(self) -> None:
         while True:
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+                async with self._redis.pubsub() as channel:
                     await channel.subscribe(CHANNEL)
                     while True:
                         message = await channel.get_message(timeout=POLL_S)
-                        if message is not None:
+                        if message is not None and message["type"] == "subscribe":
+                            self._begin()
+                        elif message is not None:
                             self._hand_out(message["data"].decode())
             except (RedisError, OSError) as error:
+                self._is_subscribed = False
                 logger.warning("notice_reader_away", error=str(error))
                 await asyncio.sleep(REDIS_PAUSE_S)
 
+    def _begin(self) -> None:
+        self._is_subscribed = True
+        for queues in self._listeners.values():
+            _put(queues, WATCHING)
+
     def _hand_out(self, text: str) -> None:
         address, _, notice = text.partition(" ")
-        for queue in self._listeners.get(address, ()):
-            if not queue.full():
-                queue.put_nowait(notice)
+        _put(self._listeners.get(address, ()), notice)
+
+
+def _put(queues: Iterable[asyncio.Queue[str]], text: str) -> None:
+    for queue in queues:
+        if not queue.full():
+            queue.put_nowait(text)
 
 
 _readers: WeakKeyDictionary[asyncio.AbstractEventLoop, NoticeReader] = WeakKeyDictionary()

@@ -200,7 +200,7 @@ def test_a_senseless_parameter_is_named(tiny: DeepSeekEngine, wrong: dict[str, A
 
 def test_a_request_for_another_medium_is_refused(tiny: DeepSeekEngine) -> None:
     chunks = [chunk for _, chunk in tiny.generate([Request(ImageParams(prompt="a cat"))])]
-    assert Answer(chunks).error.code == "bad_request"
+    assert Answer(chunks).error.code == "bad_params"
 
 
 def test_too_long_a_conversation_is_refused_with_its_size(tiny: DeepSeekEngine) -> None:

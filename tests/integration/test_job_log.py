@@ -75,7 +75,7 @@ def test_an_old_attempt_neither_claims_nor_writes(log: JobLog, publisher: Publis
     publisher.emit(old, Delta(text="late"))
     publisher.emit(new, Delta(text="right"))
     wait_for_text(log, "right")
-    assert old.lost.is_set()
+    assert old.lost.wait(5)
     assert not new.lost.is_set()
 
 

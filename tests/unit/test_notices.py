@@ -34,6 +34,11 @@ async def _until(is_so: Callable[[], bool]) -> None:
     raise AssertionError("waited five seconds for nothing")
 
 
+async def _until_watching(*queues: asyncio.Queue[str]) -> None:
+    for queue in queues:
+        assert json.loads(await asyncio.wait_for(queue.get(), 5)) == {"op": "watching"}
+
+
 async def _until_subscribed(redis: Redis, readers: int = 1) -> None:
     await _until(lambda: redis.pubsub_numsub(CHANNEL)[0][1] == readers)
 
@@ -49,34 +54,37 @@ async def test_each_watching_socket_of_the_person_hears_it_and_no_other(run_redi
         reader.listening(workspace_id=WORKSPACE, user_id=ADA) as second,
         reader.listening(workspace_id=WORKSPACE, user_id=GRACE) as other,
     ):
-        await _until_subscribed(redis)
+        await _until_watching(first, second, other)
+        with reader.listening(workspace_id=WORKSPACE, user_id=ADA) as late:
+            await _until_watching(late)
         _say(1)
         assert [await _next_id(first), await _next_id(second)] == ["1", "1"]
         assert other.empty()
     await _until_subscribed(redis, readers=0)
     with reader.listening(workspace_id=WORKSPACE, user_id=ADA) as again:
-        await _until_subscribed(redis)
+        await _until_watching(again)
         _say(2)
         assert await _next_id(again) == "2"
 
 
-async def test_a_lost_connection_heals_by_itself(
+async def test_a_lost_connection_heals_by_itself_and_says_that_something_may_be_missing(
     run_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices, "REDIS_PAUSE_S", 0.01)
     reader, redis = NoticeReader(), Redis.from_url(run_redis.url)
     with reader.listening(workspace_id=WORKSPACE, user_id=ADA) as queue:
-        await _until_subscribed(redis)
+        await _until_watching(queue)
         assert redis.client_kill_filter(_type="pubsub") == 1
-        await _until_subscribed(redis)
+        await _until_watching(queue)
         _say(3)
         assert await _next_id(queue) == "3"
 
 
-async def test_a_socket_that_takes_nothing_costs_no_more_than_its_queue(run_redis: RedisServer) -> None:
-    reader, redis = NoticeReader(), Redis.from_url(run_redis.url)
+@pytest.mark.usefixtures("run_redis")
+async def test_a_socket_that_takes_nothing_costs_no_more_than_its_queue() -> None:
+    reader = NoticeReader()
     with reader.listening(workspace_id=WORKSPACE, user_id=ADA) as queue:
-        await _until_subscribed(redis)
+        await _until_watching(queue)
         for number in range(notices.WAITING_MAX + 20):
             _say(number)
         await _until(queue.full)

@@ -26,6 +26,8 @@ export type Notice = { thing: "conversation"; id: string; data: Conversation | n
 export interface SocketHandlers {
   state: (state: SocketState) => void;
   event: (job: string, event: JobEvent) => void;
+  /** From now on we hear of every change elsewhere; of those before we may not have. */
+  watching: () => void;
   /** Another page or device of this person has changed something. */
   changed: (notice: Notice) => void;
   /** The server does not let us follow this job (gone, or not ours). */
@@ -187,6 +189,7 @@ export class JobSocket {
     else if (frame.op === "event") this.receivedEvent(frame);
     else if (frame.op === "error") this.receivedError(frame);
     else if (frame.op === "changed") this.receivedNotice(frame);
+    else if (frame.op === "watching") this.handlers.watching();
   }
 
   private receivedNotice({ thing, id = "", data = null }: Frame): void {

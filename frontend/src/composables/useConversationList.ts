@@ -107,7 +107,7 @@ export const useConversationList = defineStore("conversationList", () => {
   watch([wanted, archived], () => {
     void loadPages();
   });
-  whenBack(() => void load());
+  whenBack(() => void load(), { atFirst: true });
   useNotices("folders", () => void load());
   watch(
     () => session.user?.id,

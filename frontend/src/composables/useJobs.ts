@@ -49,7 +49,14 @@ export const useJobs = defineStore("jobs", () => {
   let frame: number | null = null;
 
   const notices = createEventHook<Notice>();
-  const socket = new JobSocket(connectBrowser, { state: socketChanged, event: received, changed: (notice) => void notices.trigger(notice), refused });
+  const watching = createEventHook<null>();
+  const socket = new JobSocket(connectBrowser, {
+    state: socketChanged,
+    event: received,
+    watching: () => void watching.trigger(null),
+    changed: (notice) => void notices.trigger(notice),
+    refused,
+  });
 
   const running = computed(() =>
     [...views.values()]
@@ -200,7 +207,7 @@ export const useJobs = defineStore("jobs", () => {
     socket.wake();
   }
 
-  return { connection, views, running, onNotice: notices.on, open, submit, adopt, stop, forget, findRunning, reconnect };
+  return { connection, views, running, onNotice: notices.on, onWatching: watching.on, open, submit, adopt, stop, forget, findRunning, reconnect };
 });
 
 /** The next animation frame; a page that is not seen has none, and must keep its snapshots all the same. */

@@ -46,7 +46,7 @@ export function useThread(id: Ref<string | undefined>): UseThread {
     },
     { immediate: true },
   );
-  whenBack(() => void load());
+  whenBack(() => void load(), { atFirst: true });
   watch(
     () => id.value !== undefined && conversations.gone.has(id.value),
     (gone) => {

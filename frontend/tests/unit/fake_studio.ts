@@ -247,7 +247,9 @@ export class FakeSocket {
   }
 
   send(data: string): void {
-    this.sent.push(JSON.parse(data) as Body);
+    const frame = JSON.parse(data) as Body;
+    this.sent.push(frame);
+    if (frame["op"] === "watch") this.onmessage?.({ data: JSON.stringify({ op: "watching" }) });
   }
 
   close(): void {

@@ -41,6 +41,19 @@ describe("what another page of the person does", () => {
     expect(socket().sent).toContainEqual({ op: "watch" });
   });
 
+  it("is read again where the page may not have been told", async () => {
+    const scope = effectScope();
+    const thread = scope.run(() => useThread(ref("conversation-1")));
+    await settle();
+    Object.assign(server.conversations.get("conversation-1") ?? {}, { title: "Told to nobody", updated_at: "2100-01-01T00:00:00Z" });
+    await pass();
+    expect(thread?.thread.value?.conversation.title).toBe("Rainbows");
+    socket().onmessage?.({ data: JSON.stringify({ op: "watching" }) });
+    await pass();
+    expect(thread?.thread.value?.conversation.title).toBe("Told to nobody");
+    scope.stop();
+  });
+
   it("shows a new title without asking the server", async () => {
     const before = server.asked.length;
     elsewhere({ title: "Bows of rain" });

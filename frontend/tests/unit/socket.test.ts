@@ -48,6 +48,7 @@ let wires: FakeWire[];
 let events: JobEvent[];
 let states: SocketState[];
 let refused: string[];
+let watched: number;
 let socket: JobSocket;
 
 function wire(): FakeWire {
@@ -66,6 +67,7 @@ beforeEach(() => {
   events = [];
   states = [];
   refused = [];
+  watched = 0;
   const dial = (): Wire => {
     wires.push(new FakeWire());
     return wire();
@@ -74,6 +76,7 @@ beforeEach(() => {
     state: (state: SocketState) => states.push(state),
     event: (_job: string, event: JobEvent) => events.push(event),
     changed: () => undefined,
+    watching: () => (watched += 1),
     refused: (job: string) => refused.push(job),
   };
   socket = new JobSocket(dial, handlers, () => 1);
@@ -108,13 +111,21 @@ describe("the socket", () => {
     expect(texts()).toBe("abc");
   });
 
+  it("says when it is told of changes from then on", () => {
+    wire().accept();
+    expect(wire().ops("watch")).toHaveLength(1);
+    expect(watched).toBe(0);
+    wire().say({ op: "watching" });
+    expect(watched).toBe(1);
+  });
+
   it("takes deltas in short by the number that it gave the job", () => {
     const jobs: string[] = [];
     const dial = (): Wire => {
       wires.push(new FakeWire());
       return wire();
     };
-    const handlers = { state: () => undefined, event: (job: string, event: JobEvent) => jobs.push(`${job}:${event.type === "delta" ? (event.data.text ?? "") : event.type}`), changed: () => undefined, refused: () => undefined };
+    const handlers = { state: () => undefined, event: (job: string, event: JobEvent) => jobs.push(`${job}:${event.type === "delta" ? (event.data.text ?? "") : event.type}`), changed: () => undefined, watching: () => undefined, refused: () => undefined };
     const two = new JobSocket(dial, handlers, () => 1);
     two.open();
     two.follow("a");
