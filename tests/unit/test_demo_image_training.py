@@ -18,7 +18,7 @@ from safetensors.torch import load_file  # noqa: E402
 from gpu_workers.demo import training_run  # noqa: E402
 from gpu_workers.demo.image_evaluation import measures, painting, sheet  # noqa: E402
 from gpu_workers.demo.image_evaluation.painting import Order, loaded  # noqa: E402
-from gpu_workers.demo.image_training import vae_training  # noqa: E402
+from gpu_workers.demo.image_training import latent_pool, painter_training, vae_training  # noqa: E402
 from gpu_workers.demo.image_training.__main__ import build  # noqa: E402
 from gpu_workers.demo.image_training.captions import caption  # noqa: E402
 from gpu_workers.demo.image_training.drawing import paint  # noqa: E402
@@ -39,7 +39,7 @@ from gpu_workers.demo.training_run import Course, TrainingRun  # noqa: E402
 
 pytestmark = pytest.mark.engines
 
-VAE_STEPS, STEPS, SCENES = 2, 3, 128
+VAE_STEPS, STEPS, SCENES = 2, 3, 16
 
 
 class Killed(Exception):
@@ -52,6 +52,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_pictures() -> Iterator[None]:
+    """A step as it is, of fewer pictures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latent_pool, "SHARD", SCENES)
+        patch.setattr(latent_pool, "_AT_ONCE", SCENES)
+        patch.setattr(vae_training, "_MEASURED_SCENES", SCENES)
+        patch.setattr(painter_training, "BATCH", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
