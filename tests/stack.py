@@ -197,10 +197,12 @@ class Stack:
         return self.processes[name].wait(timeout=timeout_s)
 
     def heal(self) -> None:
-        """Start again what a test left dead."""
+        """Start again what a test left dead, and let go on what it left paused."""
         for name, process in self.processes.items():
             if process.poll() is not None:
                 self.restart(name)
+            else:
+                self.resume(name)
         if "web" in self.ports:
             self.wait_ready()
 

@@ -20,8 +20,8 @@ pytestmark = [
         CHROMIUM is None, reason="There is no Chromium on the PATH; install the package chromium."
     ),
 ]
-# Enough tokens to be seen while they are written.
-SHORT = 200
+# Tokens to be seen while they are written, and enough that a quick machine still writes when a test says stop.
+SHORT, LONG = 200, 1000
 LASTING = re.compile(r"/chat/[0-9a-f]{8}-")
 
 
@@ -51,11 +51,13 @@ def shown(page: Page) -> list[str]:
     return [text.strip() for text in page.locator("article.answer .markdown").all_inner_texts()]
 
 
-def open_known(page: Page, stack: Stack, title: str, question: str, answer: str) -> None:
+def open_known(
+    page: Page, stack: Stack, title: str, question: str, answer: str, *, max_tokens: int = SHORT
+) -> None:
     """A conversation that was had elsewhere, opened: nobody has to wait for a model, and its answers are short."""
     file = {
         "title": title,
-        "params": {"max_tokens": SHORT},
+        "params": {"max_tokens": max_tokens},
         "messages": [
             {"id": "q", "parent": None, "role": "user", "content": question},
             {"id": "a", "parent": "q", "role": "assistant", "content": answer},
@@ -85,7 +87,7 @@ def rename(page: Page, before: str, after: str) -> None:
 
 
 def test_a_reload_in_mid_answer_ends_with_the_servers_text(signed_in: Page, stack: Stack) -> None:
-    open_known(signed_in, stack, "Stories", "Do you know a story?", "Many.")
+    open_known(signed_in, stack, "Stories", "Do you know a story?", "Many.", max_tokens=LONG)
     ask(signed_in, "Tell me a long story about the sea.")
     expect(signed_in.locator("article.answer")).to_have_count(2)
     wait_for_words(signed_in)
@@ -110,7 +112,7 @@ def test_another_device_has_the_conversation_and_the_answer_that_runs(
 ) -> None:
     other = other_context.new_page()
     sign_in(other, *studio_admin)
-    open_known(signed_in, stack, "Two devices", "How many devices?", "Two.")
+    open_known(signed_in, stack, "Two devices", "How many devices?", "Two.", max_tokens=LONG)
     ask(signed_in, "Tell me about both, at length.")
     expect(signed_in.locator("article.answer")).to_have_count(2)
     wait_for_words(signed_in)

@@ -24,11 +24,11 @@ pytestmark = [
 ]
 
 
-def add_conversation(page: Page, stack: Stack, title: str) -> str:
+def add_conversation(page: Page, stack: Stack, title: str, max_tokens: int = 200) -> str:
     """A conversation that was had elsewhere; its id."""
     file = {
         "title": title,
-        "params": {"max_tokens": 200},
+        "params": {"max_tokens": max_tokens},
         "messages": [
             {"id": "q", "parent": None, "role": "user", "content": f"About {title}?"},
             {"id": "a", "parent": "q", "role": "assistant", "content": f"All about {title}."},
@@ -243,10 +243,20 @@ def compare_with(page: Page, name: str) -> None:
     page.get_by_role("button", name="Ask side by side").click()
 
 
+def load(page: Page, stack: Stack, model: str) -> None:
+    """Have it answer once: two models begin together only when both are loaded."""
+    key = {"Authorization": f"Bearer {stack.keys['ada']}"}
+    query = {"query": "Hello?", "model": model, "max_tokens": 1}
+    answer = page.request.post("/api/v1/chat", data=query, headers=key, timeout=JOB_MS)
+    assert answer.ok, answer.text()
+
+
 def test_two_models_answer_side_by_side_through_a_reload_and_the_kept_answer_goes_on(
     signed_in: Page, stack: Stack, second_model: str
 ) -> None:
-    conversation = add_conversation(signed_in, stack, "Rain")
+    load(signed_in, stack, "demo-chat")
+    load(signed_in, stack, "second")
+    conversation = add_conversation(signed_in, stack, "Rain", max_tokens=1000)
     signed_in.goto(f"/chat/{conversation}")
     compare_with(signed_in, second_model)
     ask(signed_in, "Tell me a long story about rain.")

@@ -131,7 +131,8 @@ def end(*jobs: str) -> list[uuid.UUID]:
 
 
 def stored(*uploads: str) -> list[str]:
-    return [row.file for row in Upload.objects.filter(pk__in=uploads)]
+    """Their files, in the order asked for."""
+    return [Upload.objects.get(pk=upload).file for upload in uploads]
 
 
 def test_with_its_last_job_an_upload_goes_and_its_file(
