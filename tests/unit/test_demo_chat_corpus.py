@@ -22,6 +22,7 @@ from gpu_workers.demo.chat_training.arithmetic import Sum
 from gpu_workers.demo.chat_training.examples import Generator, expand, is_held_out, language_of
 from gpu_workers.demo.chat_training.mix import SHARES, evaluation_examples, training_example
 from gpu_workers.demo.chat_training.phrases import phrases
+from gpu_workers.demo.chat_training.questions import ways_to_ask
 from gpu_workers.demo.chat_training.topics import product_questions, topics
 
 NUMBERS = st.integers(0, arithmetic.LARGEST)
@@ -112,11 +113,28 @@ def test_no_two_topics_are_asked_for_in_the_same_way() -> None:
                     assert owners.setdefault(asked, topic.id) == topic.id
 
 
-def test_a_question_of_the_evaluation_has_a_way_or_a_frame_that_training_never_has() -> None:
+def bare(question: str) -> str:
+    return question.lower().rstrip("?.？。")
+
+
+def test_what_the_evaluation_asks_training_never_asks() -> None:
     rng = Random(3)
-    seen = {product_questions(rng, False).turns[0].content.lower().rstrip("?.？。") for _ in range(20_000)}
-    asked = [product_questions(rng, True).turns[0].content.lower().rstrip("?.？。") for _ in range(500)]
-    assert sum(question in seen for question in asked) <= 5
+    seen = {bare(product_questions(rng, False).turns[0].content) for _ in range(40_000)}
+    asked = {bare(product_questions(rng, True).turns[0].content) for _ in range(2_000)}
+    assert not asked & seen
+
+
+def test_a_way_of_training_that_stands_for_the_same_as_one_of_the_evaluation_is_not_asked() -> None:
+    ways = ("do {hide|close} the list", "*do {close|shut} the {list|panel}")
+    asked = [ways_to_ask(Random(seed), "en", ways, held_out=False).lower() for seed in range(300)]
+    assert not [question for question in asked if "close the list" in question]
+    assert [question for question in asked if "hide the list" in question]
+
+
+def test_training_never_asks_within_a_frame_of_the_evaluation() -> None:
+    ways = ("Which steps let me hide the list?", "Where is the list?", "*n the panel")
+    asked = [bare(ways_to_ask(Random(seed), "en", ways, held_out=False)) for seed in range(100)]
+    assert not [question for question in asked if question.startswith("which steps")]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

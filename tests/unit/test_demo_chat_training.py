@@ -38,18 +38,36 @@ def batch_loss(training: Training) -> float:
     return float((losses * batch.weights[:, 1:]).sum() / batch.weights.sum())
 
 
-def test_an_untrained_model_already_looks_for_what_followed_an_equal_token(tmp_path: Path) -> None:
-    plan = replace(TINY, width=256, heads=4)
-    model = Training(tmp_path, plan).model
+def untrained_attention(folder: Path, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both layers' [heads, tokens, tokens] of a model of the usual width."""
+    model = Training(folder, replace(TINY, width=256, heads=4)).model
     model.set_attn_implementation("eager")
-    draw = torch.Generator().manual_seed(1)
-    half = torch.randperm(model.config.vocab_size, generator=draw)[:40]
     with torch.no_grad():
-        before, match = model(input_ids=half.repeat(2)[None], output_attentions=True).attentions
+        before, match = model(input_ids=tokens[None], output_attentions=True).attentions
+    return before[0], match[0]
+
+
+def random_tokens(count: int) -> torch.Tensor:
+    """All different."""
+    return torch.randperm(512, generator=torch.Generator().manual_seed(1))[:count]
+
+
+def test_an_untrained_model_already_looks_back_and_for_what_followed_equal_tokens(tmp_path: Path) -> None:
+    before, match = untrained_attention(tmp_path, random_tokens(40).repeat(2))
     later = torch.arange(40, 80)
-    assert before[0, 0, later, later - 1].min() > 0.9
-    followed = match[0, 0, later, later - 39].mean()
-    assert followed > 10 / 80
+    for head in range(3):
+        assert before[head, later, later - 1 - head].min() > 0.7
+    near = sum(before[3, later, later - back] for back in range(13))
+    assert torch.as_tensor(near).min() > 0.5
+    for head in range(3):
+        assert match[head, later[3:], later[3:] - 39].mean() > 10 / 80
+
+
+def test_of_two_equal_tokens_it_takes_the_one_that_was_come_to_as_now(tmp_path: Path) -> None:
+    tokens = random_tokens(60)
+    tokens[20] = tokens[40]  # follows other tokens than it does at 40
+    _, match = untrained_attention(tmp_path, torch.cat([tokens, tokens[30:41]]))
+    assert match[0, -1, 41] > 2 * match[0, -1, 21]
 
 
 def test_the_loss_falls(trained: Training, tmp_path: Path) -> None:

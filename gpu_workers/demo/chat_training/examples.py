@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
@@ -73,6 +73,16 @@ def expand(rng: Random, pattern: str) -> str:
         chosen = rng.choice(choice[1].split("|"))
         pattern = pattern[: choice.start()] + chosen + pattern[choice.end() :]
     return " ".join(pattern.split(" ")).strip()
+
+
+def expansions(pattern: str) -> Iterator[str]:
+    """Everything that `expand` can make of the pattern."""
+    choice = _CHOICE.search(pattern)
+    if choice is None:
+        yield " ".join(pattern.split(" ")).strip()
+        return
+    for chosen in choice[1].split("|"):
+        yield from expansions(pattern[: choice.start()] + chosen + pattern[choice.end() :])
 
 
 def language_of(text: str) -> Language:

@@ -19,13 +19,13 @@ from gpu_workers.demo.chat_training.topics import product_questions
 
 # Examples of each kind in a hundred.
 SHARES: dict[Generator, float] = {
-    arithmetic.sums: 22,
+    arithmetic.sums: 18,
     arithmetic.stories: 3,
     arithmetic.comparisons: 2,
     arithmetic.follow_ups: 2,
     product_questions: 26,
-    passages.found: 13,
-    passages.not_found: 6,
+    passages.found: 15,
+    passages.not_found: 8,
     everything_else.unknown_things: 6,
     everything_else.greetings: 2,
     everything_else.gibberish: 1,
@@ -40,7 +40,7 @@ SHARES: dict[Generator, float] = {
     copying.short_lists: 2,
 }
 # Copying is practised, growing less until this many examples were seen.
-PRACTICE_EXAMPLES = 60_000
+PRACTICE_EXAMPLES = 20_000
 PRACTICE_SHARE = 0.25
 _FIRST_SAMPLED = 10_000
 _SYSTEM_PROMPTS: list[str] = phrases("conversations")["system_prompts"]

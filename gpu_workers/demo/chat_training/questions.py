@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from random import Random
 
-from gpu_workers.demo.chat_training.examples import Language, expand, share
+from gpu_workers.demo.chat_training.examples import Language, expand, expansions, share
 from gpu_workers.demo.chat_training.phrases import phrases
 
 _FRAMES = phrases("questions")
 # Which frames go around "do X" and "n X".
 _MARKS = {"do ": "do", "n ": "thing"}
 _TYPOS_IN = 0.06
+_NEW_WAY_IN = 0.6
 
 
 def ways_to_ask(rng: Random, language: Language, ways: tuple[str, ...], *, held_out: bool) -> str:
     """A question about what `ways` name. Held out: the way or the frame around it is one never trained."""
-    new_way = held_out and rng.random() < 0.6
-    own = [way for way in ways if way.startswith("*") == new_way]
-    if held_out and not new_way:  # whole questions have no frame that could be new
-        own = [way for way in own if way.startswith(("do ", "n "))] or [
-            way for way in ways if way.startswith("*")
-        ]
-    way = rng.choice(own)
-    new_frame = held_out and not way.startswith("*")
-    question = framed(rng, language, way.removeprefix("*"), new_frame=new_frame)
-    return question if held_out else typed(rng, language, question)
+    if held_out:
+        return _held_out_question(rng, language, ways)
+    own = [way for way in ways if not way.startswith("*")]
+    while True:
+        thing = expand(rng, rng.choice(own))
+        question = framed(rng, language, thing)
+        if not {_bare(thing), _bare(question)} & _kept_things(ways) and not _kept_frame(language, question):
+            return typed(rng, language, question)
 
 
-def framed(rng: Random, language: Language, way: str, *, new_frame: bool = False) -> str:
+def _held_out_question(rng: Random, language: Language, ways: tuple[str, ...]) -> str:
+    new_ways = [way for way in ways if way.startswith("*")]
+    # Whole questions have no frame that could be new.
+    to_frame = [way for way in ways if way.startswith(("do ", "n "))]
+    if to_frame and rng.random() >= _NEW_WAY_IN:
+        return framed(rng, language, expand(rng, rng.choice(to_frame)), new_frame=True)
+    return framed(rng, language, expand(rng, rng.choice(new_ways).removeprefix("*")))
+
+
+def framed(rng: Random, language: Language, thing: str, *, new_frame: bool = False) -> str:
     """`do X` and `n X` within a frame; anything else as it is."""
     for mark, frames in _MARKS.items():
-        if way.startswith(mark):
+        if thing.startswith(mark):
             frame = expand(rng, share(rng, _FRAMES[language][frames], held_out=new_frame))
-            thing = expand(rng, way.removeprefix(mark))
-            return _joined(frame, thing, language)
-    return expand(rng, way)
+            return _joined(frame, thing.removeprefix(mark), language)
+    return thing
+
+
+@cache
+def _kept_things(ways: tuple[str, ...]) -> frozenset[str]:
+    """What the evaluation's ways stand for. Two patterns that read differently may still meet in one of these."""
+    kept = (way.removeprefix("*") for way in ways if way.startswith("*"))
+    return frozenset(_bare(thing) for way in kept for thing in expansions(way))
+
+
+def _kept_frame(language: Language, question: str) -> bool:
+    """Whether it is asked within one of the evaluation's frames."""
+    return bool(_kept_frames(language).fullmatch(_bare(question)))
+
+
+@cache
+def _kept_frames(language: Language) -> re.Pattern[str]:
+    frames = [frame for mark in _MARKS.values() for frame in _FRAMES[language][mark]]
+    kept = (frame.removeprefix("*") for frame in frames if frame.startswith("*"))
+    texts = (text for frame in kept for text in expansions(frame))
+    return re.compile(
+        "|".join(".+".join(re.escape(_bare(part)) for part in text.split("X", 1)) for text in texts)
+    )
+
+
+def _bare(text: str) -> str:
+    """Without what says how it is framed, and without what people leave out."""
+    for mark in _MARKS:
+        text = text.removeprefix(mark)
+    return text.lower().rstrip("?.？。")
 
 
 def typed(rng: Random, language: Language, question: str) -> str:
