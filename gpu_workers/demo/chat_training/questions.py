@@ -24,7 +24,7 @@ def ways_to_ask(rng: Random, language: Language, ways: tuple[str, ...], *, held_
     while True:
         thing = expand(rng, rng.choice(own))
         question = framed(rng, language, thing)
-        if not {_bare(thing), _bare(question)} & _kept_things(ways) and not _kept_frame(language, question):
+        if _bare(thing) not in _kept_things(ways) and not _is_kept(language, question, ways):
             return typed(rng, language, question)
 
 
@@ -53,19 +53,27 @@ def _kept_things(ways: tuple[str, ...]) -> frozenset[str]:
     return frozenset(_bare(thing) for way in kept for thing in expansions(way))
 
 
-def _kept_frame(language: Language, question: str) -> bool:
-    """Whether it is asked within one of the evaluation's frames."""
-    return bool(_kept_frames(language).fullmatch(_bare(question)))
+def _is_kept(language: Language, question: str, ways: tuple[str, ...]) -> bool:
+    """Whether the evaluation may ask this: in one of its frames, or one of its things in any frame."""
+    bare = _bare(question)
+    if bare in _kept_things(ways):
+        return True
+    inside = ((kept, frame.fullmatch(bare)) for kept, frame in _frames(language))
+    return any(found and (kept or found[1] in _kept_things(ways)) for kept, found in inside)
 
 
 @cache
-def _kept_frames(language: Language) -> re.Pattern[str]:
-    frames = [frame for mark in _MARKS.values() for frame in _FRAMES[language][mark]]
-    kept = (frame.removeprefix("*") for frame in frames if frame.startswith("*"))
-    texts = (text for frame in kept for text in expansions(frame))
-    return re.compile(
-        "|".join(".+".join(re.escape(_bare(part)) for part in text.split("X", 1)) for text in texts)
-    )
+def _frames(language: Language) -> list[tuple[bool, re.Pattern[str]]]:
+    """All frames with what stands for X as their group, and whether they are the evaluation's."""
+    return [
+        (
+            frame.startswith("*"),
+            re.compile("(.+)".join(re.escape(_bare(part)) for part in text.split("X", 1))),
+        )
+        for mark in _MARKS.values()
+        for frame in _FRAMES[language][mark]
+        for text in expansions(frame.removeprefix("*"))
+    ]
 
 
 def _bare(text: str) -> str:
