@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 # What a page may know of a model's options; the others name servers, keys and devices.
 PUBLIC_OPTIONS = frozenset({
-    "context_window", "max_tokens", "temperature", "top_p", "top_k",
+    "context_window", "vision", "max_tokens", "temperature", "top_p", "top_k",
     "default_width", "default_height", "default_steps", "default_guidance", "default_scheduler",
     "default_strength", "min_side", "max_side", "max_steps", "max_guidance", "max_count", "sizes",
     "voices", "default_voice", "speakers", "default_speaker", "default_language",
@@ -134,6 +134,11 @@ def get_model_spec(model_id: str | None, medium: str) -> ModelSpecFields:
 def is_untrained(model_id: str) -> bool:
     """Whether its weights are random, so that what it says means nothing."""
     return Model.objects.filter(pk=model_id, random=True).exists()
+
+
+def reads_images(model_id: str | None) -> bool:
+    """Whether the named chat model, or the default one, reads pictures. Raises ModelNotFound or ModelDisabled."""
+    return bool(get_model_spec(model_id, Medium.CHAT)["options"].get("vision"))
 
 
 def find_model(models: QuerySet[Model], model_id: str) -> Model:

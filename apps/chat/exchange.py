@@ -16,7 +16,7 @@ def as_json(conversation: Conversation) -> str:
     """The whole tree; what `import_conversation` takes."""
     view: dict[str, Any] = view_with_messages(conversation)
     for message in view["messages"]:
-        del message["job"]
+        del message["job"], message["images"]  # which another installation does not have
     kept = {name: view[name] for name in ("title", "system", "params", "current", "messages")}
     return json.dumps({"format": FORMAT, "version": 1, **kept}, ensure_ascii=False, indent=2)
 
@@ -35,5 +35,5 @@ def _section(message: Message) -> str:
     parts = [f"## {_NAMES[Role(message.role)]}{model}"]
     if message.reasoning:
         parts.append(f"<details>\n\n{message.reasoning}\n\n</details>")
-    parts.append(message.content)
+    parts += [message.content, *["[image]"] * len(message.images)]
     return "\n\n".join(parts)

@@ -125,6 +125,7 @@ class Message(models.Model):
     parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
     role = models.CharField(max_length=10, choices=Role.choices)
     content = models.TextField(blank=True)
+    images = models.JSONField(default=list, blank=True, help_text="Uploads shown with a question.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     # Of an answer only; taken from its job when that ends.

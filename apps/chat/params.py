@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import BaseModel, Field, StrictStr, model_validator
+from typing_extensions import override
 
+from aigc.lib.errors import AppError, ErrorCode
 from apps.jobs.kinds import JobInput
 
 MESSAGES_MAX = 1000
 CONTENT_MAX = 400_000
+# In all messages together.
+IMAGES_MAX = 8
 
 
 class Message(BaseModel, extra="forbid", frozen=True):
@@ -17,6 +23,14 @@ class Message(BaseModel, extra="forbid", frozen=True):
 
     role: Literal["system", "user", "assistant"]
     content: Annotated[StrictStr, Field(max_length=CONTENT_MAX)]
+    images: Annotated[list[UUID] | None, Field(max_length=IMAGES_MAX)] = None
+
+    @model_validator(mode="after")
+    def check_images(self) -> Self:
+        """Only people show pictures."""
+        if self.images and self.role != "user":
+            raise ValueError("only a message of the user has images")
+        return self
 
 
 class AnswerParams(JobInput):
@@ -32,7 +46,7 @@ class AnswerParams(JobInput):
 
 
 class ChatInput(AnswerParams):
-    """The conversation so far and how to answer.
+    """The conversation so far and how to answer; the `images` of its messages are upload ids.
 
     `truncation`: where the conversation is longer than the model reads, "auto" leaves the oldest turns out and
     "disabled" lets the job fail with `context_too_long`.
@@ -40,6 +54,25 @@ class ChatInput(AnswerParams):
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=MESSAGES_MAX)]
     truncation: Literal["auto", "disabled"] = "disabled"
+
+    @override
+    @classmethod
+    def uploads(cls, data: Mapping[str, Any]) -> dict[str, str]:
+        return {
+            f"messages.{place}.images.{number}": image
+            for place, message in enumerate(data["messages"])
+            for number, image in enumerate(message.get("images") or ())
+        }
+
+    @override
+    def check_model(self, spec: Mapping[str, Any]) -> None:
+        seen = next((place for place, message in enumerate(self.messages) if message.images), None)
+        if seen is not None and not spec["options"].get("vision"):
+            field = f"input.messages.{seen}.images"
+            message = (
+                f"{field}: the model {spec['id']} reads no pictures; choose one that does, or leave them out."
+            )
+            raise AppError(ErrorCode.BAD_REQUEST, message, field=field)
 
     @model_validator(mode="after")
     def check_turns(self) -> Self:
@@ -50,5 +83,10 @@ class ChatInput(AnswerParams):
         if size > CONTENT_MAX:
             raise ValueError(
                 f"the messages have {size} characters together, more than the {CONTENT_MAX} allowed"
+            )
+        images = sum(len(message.images or ()) for message in self.messages)
+        if images > IMAGES_MAX:
+            raise ValueError(
+                f"the messages have {images} images together, more than the {IMAGES_MAX} allowed"
             )
         return self

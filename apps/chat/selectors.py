@@ -33,8 +33,8 @@ PINNED_LEAD = timedelta(days=36_500)
 NO_FOLDER = "none"
 
 M = TypeVar("M", bound=Model)
-# Role and content.
-Turn = dict[str, str]
+# Role and content, and images where there are some.
+Turn = dict[str, Any]
 
 
 def own_conversations(actor: Actor) -> QuerySet[Conversation]:
@@ -148,6 +148,8 @@ def turns(conversation: Conversation, path: Iterable[Message]) -> tuple[list[Tur
             said.pop()  # with its question
         else:
             said.append({"role": message.role, "content": message.content})
+            if message.images:
+                said[-1]["images"] = message.images
     kept = _newest(said, MESSAGES_MAX - len(told), CONTENT_MAX - _size(told))
     return told + kept, len(said) - len(kept)
 
@@ -202,6 +204,7 @@ def view_message(message: Message) -> dict[str, Any]:
         "parent": _text(message.parent_id),
         "role": message.role,
         "content": message.content,
+        "images": message.images,
         "created_at": message.created_at.isoformat(),
         "state": message.state,
         "job": _text(message.job_id),

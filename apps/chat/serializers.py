@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from pydantic import BaseModel, Field, StrictBool, StrictStr
@@ -19,7 +20,7 @@ from apps.chat.models import (
     Role,
     State,
 )
-from apps.chat.params import CONTENT_MAX, Message
+from apps.chat.params import CONTENT_MAX, IMAGES_MAX, Message
 from apps.jobs.serializers import ErrorField, UsageField
 
 
@@ -27,6 +28,7 @@ class ChatRequest(BaseModel, extra="forbid"):
     """`POST /api/v1/chat`: a question, what was said before, and how to answer."""
 
     query: Annotated[StrictStr, Field(min_length=1, max_length=CONTENT_MAX)]
+    images: Annotated[list[UUID] | None, Field(max_length=IMAGES_MAX)] = None
     history: list[Message] = []
     stream: StrictBool = False
     model: StrictStr | None = None
@@ -77,17 +79,27 @@ class AskedModels(serializers.Serializer[Any]):
     )
 
 
-class QuestionInput(AskedModels):
-    """A question; `parent` is the answer that it follows, null for a first one."""
+class AskedQuestion(AskedModels):
+    """What is asked, and by which pictures."""
 
     content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
+    images = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        max_length=IMAGES_MAX,
+        help_text="Uploads to look at; for models with the option `vision`.",
+    )
+
+
+class QuestionInput(AskedQuestion):
+    """A question; `parent` is the answer that it follows, null for a first one."""
+
     parent = serializers.UUIDField(required=False, allow_null=True)  # type: ignore[assignment]  # no field there
 
 
-class StartInput(AskedModels, SettingsInput):
+class StartInput(AskedQuestion, SettingsInput):
     """A new conversation with its first question."""
 
-    content = serializers.CharField(max_length=CONTENT_MAX, trim_whitespace=False)
     assistant = serializers.UUIDField(
         required=False, help_text="Whose model, system prompt and so on are copied."
     )
@@ -259,6 +271,7 @@ class MessageOutput(serializers.Serializer[Any]):
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # the same
     role = serializers.ChoiceField(choices=Role.choices)
     content = serializers.CharField()
+    images = serializers.ListField(child=serializers.UUIDField(), help_text="Uploads, while they are there.")
     created_at = serializers.DateTimeField()
     state = serializers.ChoiceField(choices=State.choices)
     job = serializers.UUIDField(allow_null=True)

@@ -15,11 +15,12 @@ from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.write_transaction import write_transaction
 from apps.accounts.actors import Actor
 from apps.accounts.roles import Permission
+from apps.catalog.selectors import reads_images
 from apps.chat import selectors, titles
 from apps.chat.models import Assistant, Conversation, Folder, Message, Role, State
-from apps.chat.params import AnswerParams
+from apps.chat.params import IMAGES_MAX, AnswerParams
 from apps.jobs.notices import tell
-from apps.jobs.selectors import JobView, view_job
+from apps.jobs.selectors import JobView, own_upload_ids, view_job
 from apps.jobs.services import cancel_job, erase_jobs, input_error, submit_job
 
 # How long a deleted conversation can be brought back.
@@ -44,6 +45,7 @@ def start_conversation(
     *,
     actor: Actor,
     content: str,
+    images: Sequence[uuid.UUID] = (),
     model: str | None = None,
     models: Sequence[str] = (),
     assistant: uuid.UUID | None = None,
@@ -62,7 +64,7 @@ def start_conversation(
         conversation.model, conversation.system = persona.model, persona.system
         conversation.params, conversation.opening = persona.params, persona.opening
     _set(actor, conversation, settings)
-    return _ask(actor, conversation, _question(conversation, None, content), models or [model], key)
+    return _ask(actor, conversation, _question(conversation, None, content, images), models or [model], key)
 
 
 def ask(
@@ -70,6 +72,7 @@ def ask(
     actor: Actor,
     conversation_id: str,
     content: str,
+    images: Sequence[uuid.UUID] = (),
     parent: str | None = None,
     model: str | None = None,
     models: Sequence[str] = (),
@@ -86,7 +89,7 @@ def ask(
     if before is not None and before.state == State.RUNNING:
         message = "The answer before is still being written; wait for it or stop it."
         raise AppError(ErrorCode.CONFLICT, message, field="parent")
-    return _ask(actor, conversation, _question(conversation, before, content), models or [model], key)
+    return _ask(actor, conversation, _question(conversation, before, content, images), models or [model], key)
 
 
 def answer_again(
@@ -155,13 +158,15 @@ def _answer(
 
     path = selectors.branch(conversation, question.parent_id) if question.parent_id else []
     turns, dropped = selectors.turns(conversation, [*path, question])
+    model = model or conversation.model or None
+    _choose_images(actor, question, turns, model)
     if dropped:
         answer.usage = {DROPPED: dropped}
     job = submit_job(
         actor=actor,
         kind="chat",
         params={**conversation.params, "truncation": "auto", "messages": turns},
-        model=model or conversation.model or None,
+        model=model,
         idempotency_key=key,
         also=store,
     )
@@ -176,8 +181,35 @@ def _answer(
     return first
 
 
-def _question(conversation: Conversation, before: Message | None, content: str) -> Message:
-    return Message(conversation=conversation, parent=before, role=Role.USER, content=content)
+def _question(
+    conversation: Conversation, before: Message | None, content: str, images: Sequence[uuid.UUID]
+) -> Message:
+    shown = [str(image) for image in images]
+    return Message(conversation=conversation, parent=before, role=Role.USER, content=content, images=shown)
+
+
+def _choose_images(actor: Actor, question: Message, turns: list[selectors.Turn], model: str | None) -> None:
+    """Leave in the turns what this model reads: the question's images, and as many of the newest before as may come.
+
+    Raises AppError `bad_request` where it reads none, `not_found` for an upload of a new question that is gone.
+    """
+    if not any(turn.get("images") for turn in turns):
+        return
+    reads = reads_images(model)
+    if question.images and not reads:
+        message = "images: this model reads no pictures; choose one that does, or leave them out."
+        raise AppError(ErrorCode.BAD_REQUEST, message, field="images")
+    known = own_upload_ids(actor, [image for turn in turns for image in turn.get("images", ())])
+    missing = next((image for image in question.images if image not in known), None)
+    if missing and question._state.adding:  # noqa: SLF001  asked again it is answered from what is left
+        message = f"images: there is no upload {missing}, or no longer; upload it again."
+        raise AppError(ErrorCode.NOT_FOUND, message, field="images")
+    room = IMAGES_MAX if reads else 0
+    for turn in reversed(turns):
+        kept = [image for image in turn.pop("images", ()) if image in known][:room]
+        room -= len(kept)
+        if kept:
+            turn["images"] = kept
 
 
 def keep_answer(job_id: str) -> None:

@@ -39,11 +39,11 @@ def _submit(request: HttpRequest) -> tuple[ChatRequest, Job]:
     actor: Actor = authenticate_request(request)
     asked = _parse(request.body)
     params: dict[str, Any] = asked.model_dump(
-        exclude_none=True, exclude={"query", "history", "stream", "model"}
+        exclude_none=True, exclude={"query", "images", "history", "stream", "model"}
     )
     params["messages"] = [
         *(turn.model_dump() for turn in asked.history),
-        {"role": "user", "content": asked.query},
+        {"role": "user", "content": asked.query, "images": asked.images},
     ]
     job = services.submit_job(
         actor=actor,

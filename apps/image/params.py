@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field, StrictStr, ValidationInfo, field_validator
+from typing_extensions import override
 
 from apps.jobs.kinds import JobInput
 
@@ -15,8 +17,6 @@ Side = Annotated[int | None, Field(ge=32, le=4096, multiple_of=8)]
 
 class ImageInput(JobInput):
     """A picture to make; what is absent is the model's own choice. `image` and `mask` are upload ids."""
-
-    uploads: ClassVar[tuple[str, ...]] = ("image", "mask")
 
     prompt: Annotated[StrictStr, Field(min_length=1, max_length=PROMPT_MAX)]
     negative_prompt: Annotated[StrictStr, Field(max_length=PROMPT_MAX)] = ""
@@ -30,6 +30,11 @@ class ImageInput(JobInput):
     image: UUID | None = None
     mask: UUID | None = None
     strength: Annotated[float | None, Field(gt=0, le=1)] = None
+
+    @override
+    @classmethod
+    def uploads(cls, data: Mapping[str, Any]) -> dict[str, str]:
+        return {name: data[name] for name in ("image", "mask") if data.get(name)}
 
     @field_validator("mask", "strength")
     @classmethod

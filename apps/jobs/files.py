@@ -112,7 +112,7 @@ def store_upload(*, workspace_id: uuid.UUID, owner_id: uuid.UUID, file: Uploaded
 def hand_over_attachments(job: models.Job) -> dict[str, str]:
     """Put the job's uploads where its worker finds them; bytes ids by name."""
     kind = get_kind(job.kind)
-    if kind is None or not kind.input.uploads:
+    if kind is None or not kind.input.uploads(job.input):
         return {}
     handed = {}
     for attachment in job.attachments.select_related("upload"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,8 +14,13 @@ class JobInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # The fields that are ids of uploads; the engine finds each file by its field's name.
-    uploads: ClassVar[tuple[str, ...]] = ()
+    @classmethod
+    def uploads(cls, data: Mapping[str, Any]) -> dict[str, str]:
+        """The uploads that an input, as JSON, names: ids by the field, under which the engine finds each file."""
+        return {}
+
+    def check_model(self, spec: Mapping[str, Any]) -> None:
+        """Refuse what this model cannot do. Raises AppError with the field."""
 
 
 @dataclass(frozen=True, slots=True)

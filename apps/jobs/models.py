@@ -130,7 +130,7 @@ class Attachment(models.Model):
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="attachments")
     upload = models.ForeignKey(Upload, models.PROTECT, related_name="attachments")
-    name = models.CharField(max_length=20)
+    name = models.CharField(max_length=40)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["job", "name"], name="attachment_name_once"),)

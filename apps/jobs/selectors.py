@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -108,6 +108,12 @@ def list_jobs_for(actor: Actor, *, kind: str = "", statuses: list[str] | None = 
 def own_uploads(actor: Actor) -> QuerySet[Upload]:
     """What the actor has uploaded."""
     return Upload.objects.filter(workspace_id=actor.workspace_id, owner_id=actor.user_id)
+
+
+def own_upload_ids(actor: Actor, upload_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that are uploads of the actor."""
+    found = own_uploads(actor).filter(pk__in=[parse_id(upload_id) for upload_id in upload_ids])
+    return {str(upload_id) for upload_id in found.values_list("pk", flat=True)}
 
 
 def get_upload_for(actor: Actor, upload_id: str) -> Upload:

@@ -72,6 +72,7 @@ def submit_job(
     actor.check(Permission.SUBMIT_JOBS)
     job_input = _check_input(kind, params)
     spec = get_model_spec(model, kind)
+    job_input.check_model(spec)
     digest = _digest(kind, spec["id"], job_input)
     if first := _first_with_key(actor, idempotency_key, digest):
         return first
@@ -98,7 +99,7 @@ def submit_job(
     try:
         with write_transaction():
             job.save(force_insert=True)
-            _attach(actor, job, job_input)
+            _attach(actor, job, job_input.uploads(job.input))
             _audit(actor, Action.JOB_SUBMITTED, job)
             also(job)
     except IntegrityError:
@@ -109,11 +110,8 @@ def submit_job(
     return job
 
 
-def _attach(actor: Actor, job: Job, job_input: JobInput) -> None:
-    for name in job_input.uploads:
-        upload_id = getattr(job_input, name)
-        if upload_id is None:
-            continue
+def _attach(actor: Actor, job: Job, uploads: Mapping[str, str]) -> None:
+    for name, upload_id in uploads.items():
         # Locked: it must not be erased as unused at this moment.
         upload = own_uploads(actor).select_for_update().filter(pk=parse_id(upload_id)).first()
         if upload is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -45,10 +45,11 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a conversation."""
+    """One message of a conversation; `images` are the names of its attachments."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,10 @@ class ChatParams:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read the validated `input` of a chat job."""
         values = _known(cls, data)
-        values["messages"] = tuple(Turn(role=m["role"], content=m["content"]) for m in data["messages"])
+        values["messages"] = tuple(
+            Turn(m["role"], m["content"], tuple(image_names(place, m.get("images") or ())))
+            for place, m in enumerate(data["messages"])
+        )
         values["stop"] = tuple(data.get("stop") or ())
         return cls(**values)
 
@@ -127,6 +131,11 @@ class Voice:
     language: str
 
 
+def image_names(place: int, images: Sequence[object]) -> list[str]:
+    """What the attachments of a chat's message at this place are called: as their field of the input."""
+    return [f"messages.{place}.images.{number}" for number in range(len(images))]
+
+
 Params = ChatParams | ImageParams | VoiceParams
 PARAMS: dict[Medium, type[ChatParams] | type[ImageParams] | type[VoiceParams]] = {
     "chat": ChatParams,
@@ -139,7 +148,8 @@ PARAMS: dict[Medium, type[ChatParams] | type[ImageParams] | type[VoiceParams]] =
 class Generate:
     """Look at this job and run it if it still wants running: the claim in Redis decides, not this message.
 
-    `attachments` name input files (`image`, `mask`) by their bytes id under the job.
+    `attachments` are input files: by the name of their field in the input (`image`, `mask`, `messages.0.images.0`) the
+    id of their bytes under the job.
     """
 
     job_id: str

@@ -135,6 +135,8 @@ class DeepSeekEngine:
             raise EngineError(
                 "bad_params", f"Model {self._spec.id} is a chat model and cannot run {params!r}."
             )
+        if any(turn.images for turn in params.messages):
+            raise EngineError("bad_params", f"Model {self._spec.id} reads no pictures; leave them out.")
         sampling = _sampling(params, self._defaults)
         seeded = params.seed is not None and not sampling.greedy
         penalty = params.repetition_penalty or self._defaults.repetition_penalty

@@ -23,11 +23,14 @@ def picture_size(data: bytes, name: str, max_pixels: int) -> tuple[int, int]:
     `name` is what the sender calls it (`image`, `mask`). Raises EngineError `bad_image` or `image_too_large`.
     """
     with _opened(data, name, max_pixels) as picture:
-        try:
-            turned = picture.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
-        except _BROKEN as error:
-            raise _broken(name) from error
-        return (picture.height, picture.width) if turned else (picture.width, picture.height)
+        on_its_side = _orientation(picture, name) in (5, 6, 7, 8)
+        return (picture.height, picture.width) if on_its_side else (picture.width, picture.height)
+
+
+def is_turned(data: bytes, name: str, max_pixels: int) -> bool:
+    """Whether the stored picture is not upright. Raises EngineError `bad_image` or `image_too_large`."""
+    with _opened(data, name, max_pixels) as picture:
+        return _orientation(picture, name) != 1
 
 
 def open_rgb(data: bytes, name: str, max_pixels: int) -> Image.Image:
@@ -58,6 +61,13 @@ def _upright(data: bytes, name: str, max_pixels: int) -> Image.Image:
             return ImageOps.exif_transpose(picture)
         except _BROKEN as error:
             raise _broken(name) from error
+
+
+def _orientation(picture: Image.Image, name: str) -> int:
+    try:
+        return int(picture.getexif().get(_EXIF_ORIENTATION, 1))
+    except _BROKEN as error:
+        raise _broken(name) from error
 
 
 def _opened(data: bytes, name: str, max_pixels: int) -> Image.Image:

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from gpu_workers.contract.events import Progress
-from gpu_workers.contract.messages import ChatParams, ModelSpec
+from gpu_workers.contract.messages import ChatParams, ModelSpec, Turn
 from gpu_workers.engines.base import Chunk, EngineError, ProgressCallback, Request, TextChunk
 from gpu_workers.engines.openai_client import Client
 from gpu_workers.engines.openai_options import Endpoint, Options, read_options
@@ -92,11 +92,19 @@ class OpenAIEngine:
         self._client.close()
 
     def _body(
-        self, endpoint: Endpoint, params: ChatParams, *, text: str, max_tokens: int
+        self,
+        endpoint: Endpoint,
+        params: ChatParams,
+        pictures: Mapping[str, str],
+        *,
+        text: str,
+        max_tokens: int,
     ) -> Mapping[str, Any]:
         body: dict[str, Any] = {
             "model": endpoint.model,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in params.messages],
+            "messages": [
+                {"role": turn.role, "content": _content(turn, pictures)} for turn in params.messages
+            ],
             "stream": True,
             "max_tokens": max_tokens,
         }
@@ -108,6 +116,14 @@ class OpenAIEngine:
         if text:
             _continue(body, endpoint, text)
         return body | dict(self._options.extra)
+
+
+def _content(turn: Turn, pictures: Mapping[str, str]) -> str | list[dict[str, Any]]:
+    """The text, or text and pictures as parts (https://platform.openai.com/docs/guides/images-vision)."""
+    if not turn.images:
+        return turn.content
+    shown = [{"type": "image_url", "image_url": {"url": pictures[name]}} for name in turn.images]
+    return [{"type": "text", "text": turn.content}, *shown] if turn.content else shown
 
 
 def _sampling(params: ChatParams, extensions: Sequence[str]) -> dict[str, Any]:

@@ -46,10 +46,20 @@ MAX_WHOLE_BYTES = 16 * 1024 * 1024
 
 
 class BodyOf(Protocol):
-    """Makes a body: `text` is the partial answer to go on with, `max_tokens` what may still come."""
+    """Makes a body.
+
+    `pictures` are data URLs by the attachment's name, `text` is the partial answer to go on with, `max_tokens` what
+    may still come.
+    """
 
     def __call__(
-        self, endpoint: Endpoint, params: ChatParams, *, text: str, max_tokens: int
+        self,
+        endpoint: Endpoint,
+        params: ChatParams,
+        pictures: Mapping[str, str],
+        *,
+        text: str,
+        max_tokens: int,
     ) -> Mapping[str, Any]:
         """The JSON body for this endpoint."""
 
@@ -263,7 +273,9 @@ class Client:
         # vLLM's reasoning parsers miss the tag before a continued answer and call its rest reasoning.
         stream.answer_only = bool(text) and endpoint.continues == "vllm_continue"
         stream.deadline = self._loop.time() + self._options.first_token_timeout_s
-        body = self._body_of(endpoint, stream.params, text=text, max_tokens=stream.tokens_left)
+        body = self._body_of(
+            endpoint, stream.params, stream.pictures, text=text, max_tokens=stream.tokens_left
+        )
         async with self._session.post(
             endpoint.url, json=body, headers=endpoint.headers(), allow_redirects=False
         ) as response:

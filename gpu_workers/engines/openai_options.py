@@ -13,6 +13,7 @@ must be there:
   longer wait than `retry_after_cap_s` (20) is given up on.
 - `breaker_failures` (5) in a row pause the server for `breaker_pause_s` (30).
 - `sampling_extensions`: which of `top_k` and `repetition_penalty` the server takes.
+- `vision`: true where the model reads pictures.
 - `logprobs`: ask for the tokens' probabilities, for the confidence.
 - `think_tags`: true where reasoning comes in the text, in `<think>` tags; `opened` where the prompt already
   opens the tag.
@@ -76,6 +77,7 @@ class Options:
     breaker_failures: int = 5
     breaker_pause_s: float = 30.0
     sampling_extensions: tuple[str, ...] = ()
+    vision: bool = False
     logprobs: bool = False
     think_tags: bool | Literal["opened"] = False
     stream_usage: bool = True
@@ -95,7 +97,7 @@ NUMBERS = (
     "breaker_pause_s",
 )
 COUNTS = frozenset({"attempts", "breaker_failures"})
-SWITCHES = ("logprobs", "stream_usage", "trust_env")
+SWITCHES = ("vision", "logprobs", "stream_usage", "trust_env")
 NAMES = ("model", "api_key_env", "supports_continue", "standby", "sampling_extensions", "think_tags", "extra")
 STANDBY_NAMES = ("standby_model", "standby_api_key_env", "standby_supports_continue")
 KNOWN = frozenset((*NUMBERS, *SWITCHES, *NAMES, *STANDBY_NAMES))

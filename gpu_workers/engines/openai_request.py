@@ -12,6 +12,7 @@ from gpu_workers.contract.messages import ChatParams
 from gpu_workers.engines.base import Chunk, EngineError, Request, RestartChunk, TextChunk
 from gpu_workers.engines.chat_turns import later_half
 from gpu_workers.engines.openai_options import Endpoint
+from gpu_workers.engines.openai_pictures import data_url
 from gpu_workers.engines.openai_stream import Answer, Piece, estimated_tokens
 
 # Takes what a stream gives, in the loop's thread; None is its end.
@@ -33,6 +34,7 @@ class Stream:
         "ended",
         "has_reasoning",
         "params",
+        "pictures",
         "request",
         "sink",
         "started",
@@ -46,6 +48,7 @@ class Stream:
         if not isinstance(request.params, ChatParams):
             raise EngineError("bad_params", f"A chat model takes chats, not {type(request.params).__name__}.")
         self.request, self.sink, self.params = request, sink, request.params
+        self.pictures = {name: data_url(data, name) for name, data in request.attachments.items()}
         resume = request.resume
         self.texts = [resume.text] if resume.text else []
         self.has_reasoning = bool(resume.reasoning)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
+from io import BytesIO
 from typing import Any
 
+import aiohttp
 import pytest
+from PIL import Image
 
+from benchmarks.fake_upstream import Script, Settings, running
 from tests.client import Client, fold_frames
 from tests.stack import Stack
 
@@ -81,3 +86,47 @@ async def test_ten_questions_at_once_under_one_key_make_one_conversation(ada: Cl
     other = await call(grace, "POST", URL, 201, json=START, headers=headers)
     assert other["id"] != made[0]["id"]
     await call(grace, "GET", f"{URL}/{made[0]['id']}", 404)
+
+
+EYES = """
+from apps.catalog.models import Model
+Model.objects.create(pk="eyes", name="Eyes", medium="chat", engine="openai", source={url!r}, enabled=True,
+                     options={{"model": "m", "vision": True}})
+"""
+
+ERASE_NOW = """
+from datetime import timedelta
+from apps.catalog.models import Model
+from apps.chat import services
+services.UNDO_TIME = timedelta()
+services.erase_deleted()
+Model.objects.filter(pk="eyes").delete()
+"""
+
+
+async def test_a_picture_in_a_question_reaches_the_model_and_goes_with_the_conversation(
+    stack: Stack, ada: Client, grace: Client
+) -> None:
+    file = BytesIO()
+    Image.new("RGB", (64, 32), "teal").save(file, "PNG")
+    form = aiohttp.FormData()
+    form.add_field("file", file.getvalue(), filename="sea.png", content_type="image/png")
+    with running(Settings(Script(rate=1000.0, tokens=5))) as upstream:
+        upstream.keeps_bodies = True
+        await asyncio.to_thread(stack.manage, "shell", "-c", EYES.format(url=upstream.url))
+        upload = (await call(ada, "POST", "/api/v1/uploads", 201, data=form))["id"]
+        asked = {"content": "What is this?", "model": "eyes", "images": [upload]}
+        await call(grace, "POST", URL, 404, json=asked)
+        started = await call(ada, "POST", URL, 201, json=asked)
+        kept = await ended(ada, started["id"])
+    assert kept["messages"][1]["state"] == "done"
+    assert kept["messages"][0]["images"] == [upload]
+    code = base64.b64encode(file.getvalue()).decode()
+    assert upstream.bodies[0]["messages"][-1]["content"] == [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{code}"}},
+    ]
+    assert await call(ada, "GET", f"/api/v1/uploads/{upload}/file", 200) == file.getvalue()
+    await call(ada, "DELETE", f"{URL}/{started['id']}", 204)
+    await asyncio.to_thread(stack.manage, "shell", "-c", ERASE_NOW)
+    await call(ada, "GET", f"/api/v1/uploads/{upload}/file", 404)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 import structlog
+from PIL import Image
 
 from benchmarks.fake_upstream import FakeUpstream, Script, Settings, read_tokens, running
 from gpu_workers.contract.messages import ChatParams, ModelSpec, Turn, VoiceParams
@@ -559,6 +562,64 @@ def test_proxies_of_the_environment_are_left_alone(
 def test_other_media_are_refused(opened: Open) -> None:
     request = Request(VoiceParams(text="hi"))
     assert error_of(lambda: chunks(opened("http://127.0.0.1:9/v1"), request)).code == "bad_params"
+
+
+# --- pictures
+
+
+def picture(size: tuple[int, int], form: str = "PNG", **options: Any) -> bytes:
+    """Red on the left, blue on the right."""
+    drawn = Image.new("RGB", size, "red")
+    drawn.paste("blue", (size[0] // 2, 0, size[0], size[1]))
+    file = BytesIO()
+    drawn.save(file, form, **options)
+    return file.getvalue()
+
+
+def shown_to(upstream: FakeUpstream, engine: OpenAIEngine, data: bytes, text: str = "What?") -> list[Any]:
+    """The parts of the question as the server got them."""
+    upstream.keeps_bodies = True
+    turn = Turn("user", text, images=("messages.0.images.0",))
+    answer(engine, ChatParams((turn,)), attachments={"messages.0.images.0": data})
+    return list(upstream.bodies[-1]["messages"][0]["content"])
+
+
+def decoded(part: Any) -> tuple[str, bytes]:
+    media_type, _, code = part["image_url"]["url"].removeprefix("data:").partition(";base64,")
+    return media_type, base64.b64decode(code)
+
+
+def test_a_picture_reaches_the_server_as_it_is(start: Start, opened: Open) -> None:
+    upstream, data = start(tokens=1), picture((40, 20))
+    engine = opened(upstream, vision=True)
+    text, part = shown_to(upstream, engine, data)
+    assert text == {"type": "text", "text": "What?"}
+    assert decoded(part) == ("image/png", data)
+    (part,) = shown_to(upstream, engine, data, text="")
+    assert part["type"] == "image_url"
+
+
+def test_a_large_picture_is_made_smaller_and_one_on_its_side_is_turned(start: Start, opened: Open) -> None:
+    upstream = start(tokens=1)
+    engine = opened(upstream, vision=True)
+    media_type, data = decoded(shown_to(upstream, engine, picture((4000, 100)))[1])
+    assert (media_type, Image.open(BytesIO(data)).size) == ("image/jpeg", (2048, 51))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    _, data = decoded(shown_to(upstream, engine, picture((40, 20), "JPEG", exif=exif))[1])
+    upright = Image.open(BytesIO(data))
+    assert upright.size == (20, 40)
+    red, _, blue = upright.getpixel((10, 2))  # type: ignore[misc]  # a colour of three parts
+    assert red > 200
+    assert blue < 50
+
+
+def test_what_is_no_picture_is_the_jobs_own_failure(start: Start, opened: Open) -> None:
+    upstream = start(tokens=1)
+    engine = opened(upstream, vision=True)
+    error = error_of(lambda: shown_to(upstream, engine, b"GIF89a nothing"))
+    assert (error.code, error.retryable) == ("bad_image", False)
+    assert upstream.counters.requests == 0
 
 
 # --- the fake itself

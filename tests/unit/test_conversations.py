@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from PIL import Image
 from redis import Redis
 
 from apps.accounts.models import User
@@ -18,8 +22,8 @@ from apps.catalog.services import seed_catalog
 from apps.chat import services
 from apps.chat import titles as titles_of
 from apps.chat.models import Conversation, Folder, Message
-from apps.jobs.models import Job
-from apps.jobs.services import settle
+from apps.jobs.models import Job, Upload
+from apps.jobs.services import erase_jobs, settle
 from apps.jobs.stream import job_log
 from deploy.local.redis_server import RedisServer
 from gpu_workers.contract.events import Delta, Event, Failed, Finished
@@ -651,3 +655,131 @@ def test_markdown_holds_the_branch_that_is_shown(client: Client, writer: Writer)
     assert text.endswith("Hello there.\n")
     assert "goodbye" not in text
     assert client.get(f"{URL}/{made['id']}/export", {"as": "pdf"}).status_code == 400
+
+
+# --- images
+
+
+@pytest.fixture
+def eyes(ada: User) -> str:
+    """A chat model that reads pictures."""
+    Model.objects.create(
+        pk="eyes",
+        name="Eyes",
+        medium="chat",
+        engine="openai",
+        source="http://127.0.0.1:9/v1",
+        enabled=True,
+        options={"model": "m", "vision": True},
+    )
+    return "eyes"
+
+
+def upload(client: Client, colour: str = "blue") -> str:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(file, "PNG")
+    sent = {"file": SimpleUploadedFile("a.png", file.getvalue(), "image/png")}
+    answer = client.post("/api/v1/uploads", sent)
+    assert answer.status_code == 201, answer.content
+    return str(answer.json()["id"])
+
+
+def read_by_model(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], Job.objects.get(pk=answer["job"]).input["messages"])
+
+
+def test_a_question_shows_its_images_and_the_model_is_given_them(client: Client, eyes: str) -> None:
+    images = [upload(client, "blue"), upload(client, "red")]
+    made = start(client, "What is this?", model=eyes, images=images)
+    question, answer = made["messages"]
+    assert (question["images"], answer["images"]) == (images, [])
+    job = Job.objects.get(pk=answer["job"])
+    assert job.input["messages"] == [{"role": "user", "content": "What is this?", "images": images}]
+    assert {one.name: str(one.upload_id) for one in job.attachments.all()} == {
+        "messages.0.images.0": images[0],
+        "messages.0.images.1": images[1],
+    }
+
+
+def test_a_model_that_reads_no_pictures_says_so_and_nothing_is_stored(client: Client, eyes: str) -> None:
+    image = upload(client)
+    error = post(client, URL, {"content": "What is this?", "images": [image]}, status=400)["error"]
+    assert (error["code"], error["field"]) == ("bad_request", "images")
+    two = {"content": "What is this?", "images": [image], "models": [eyes, "demo-chat"]}
+    assert post(client, URL, two, status=400)["error"]["field"] == "images"
+    messages = [{"role": "user", "content": "?", "images": [image]}]
+    job = {"kind": "chat", "input": {"messages": messages}}
+    error = post(client, "/api/v1/jobs", job, status=400)["error"]
+    assert error["field"] == "input.messages.0.images"
+    assert "demo-chat reads no pictures" in error["message"]
+    assert (Conversation.objects.count(), Job.objects.count()) == (0, 0)
+
+
+def test_nobody_shows_what_another_has_uploaded(client: Client, grace: Client, eyes: str) -> None:
+    for missing in (upload(grace), str(uuid.uuid4())):
+        body = {"content": "What is this?", "model": eyes, "images": [missing]}
+        error = post(client, URL, body, status=404)["error"]
+        assert (error["code"], error["field"]) == ("not_found", "images")
+        messages = [{"role": "user", "content": "?", "images": [missing]}]
+        job = {"kind": "chat", "model": eyes, "input": {"messages": messages}}
+        assert post(client, "/api/v1/jobs", job, status=404)["error"]["field"] == "input.messages.0.images.0"
+    assert not Job.objects.exists()
+
+
+def test_more_images_than_the_limit_and_images_of_an_answer_are_refused(client: Client, eyes: str) -> None:
+    image = upload(client)
+    body = {"content": "What?", "model": eyes, "images": [image] * 9}
+    assert "8" in post(client, URL, body, status=400)["error"]["message"]
+    for messages, sentence in (
+        ([{"role": "user", "content": "?", "images": [image] * 5}] * 2, "10 images together"),
+        (
+            [{"role": "assistant", "content": "!", "images": [image]}, {"role": "user", "content": "?"}],
+            "only a message of the user",
+        ),
+    ):
+        job = {"kind": "chat", "model": eyes, "input": {"messages": messages}}
+        assert sentence in post(client, "/api/v1/jobs", job, status=400)["error"]["message"]
+
+
+def test_later_questions_bring_the_images_again_but_not_to_a_model_that_reads_none(
+    client: Client, writer: Writer, eyes: str
+) -> None:
+    image = upload(client)
+    made = answered(client, writer, model=eyes, images=[image])
+    url = f"{URL}/{made['id']}/messages"
+    again = post(client, url, {"content": "And its colour?", "parent": made["current"]})["messages"][1]
+    assert [turn.get("images") for turn in read_by_model(again)] == [[image], None, None]
+    other = {"content": "Thanks", "parent": made["current"], "model": "demo-chat"}
+    blind = post(client, url, other)["messages"][1]
+    assert [turn.get("images") for turn in read_by_model(blind)] == [None, None, None]
+    assert not Job.objects.get(pk=blind["job"]).attachments.exists()
+
+
+def test_of_many_images_the_newest_are_read(client: Client, writer: Writer, eyes: str) -> None:
+    first, second = ([upload(client, colour)] * 5 for colour in ("blue", "red"))
+    made = answered(client, writer, model=eyes, images=first)
+    body = {"content": "And these?", "parent": made["current"], "images": second}
+    turns = read_by_model(post(client, f"{URL}/{made['id']}/messages", body)["messages"][1])
+    assert [len(turn.get("images", ())) for turn in turns] == [3, 0, 5]
+
+
+def test_what_is_gone_is_left_out_when_the_conversation_goes_on(
+    client: Client, writer: Writer, eyes: str
+) -> None:
+    made = answered(client, writer, model=eyes, images=[upload(client)])
+    erase_jobs([uuid.UUID(made["messages"][1]["job"])])
+    assert not Upload.objects.exists()
+    url = f"{URL}/{made['id']}/messages"
+    asked = post(client, url, {"content": "And?", "parent": made["current"]})["messages"][1]
+    assert [turn.get("images") for turn in read_by_model(asked)] == [None, None, None]
+    again = post(client, f"{url}/{made['current']}/again")["messages"][-1]
+    assert [turn.get("images") for turn in read_by_model(again)] == [None]
+
+
+def test_with_the_conversation_its_images_are_erased(client: Client, writer: Writer, eyes: str) -> None:
+    made = answered(client, writer, model=eyes, images=[upload(client)])
+    assert "images" not in json.loads(client.get(f"{URL}/{made['id']}/export").content)["messages"][0]
+    client.delete(f"{URL}/{made['id']}")
+    Conversation.objects.update(deleted_at=timezone.now() - timedelta(minutes=11))
+    services.erase_deleted()
+    assert not Upload.objects.exists()

@@ -1042,6 +1042,8 @@ export interface components {
             parent: string | null;
             role: components["schemas"]["MessageRole"];
             content: string;
+            /** @description Uploads, while they are there. */
+            images: string[];
             /** Format: date-time */
             created_at: string;
             state: components["schemas"]["MessageState"];
@@ -1297,6 +1299,8 @@ export interface components {
             /** @description Each of them answers, and the answers are shown side by side; instead of `model`. */
             models?: string[];
             content: string;
+            /** @description Uploads to look at; for models with the option `vision`. */
+            images?: string[];
             /** Format: uuid */
             parent?: string | null;
         };
@@ -1317,11 +1321,13 @@ export interface components {
             model?: string;
             /** @description Each of them answers, and the answers are shown side by side; instead of `model`. */
             models?: string[];
+            content: string;
+            /** @description Uploads to look at; for models with the option `vision`. */
+            images?: string[];
             system?: string;
             params?: components["schemas"]["AnswerParams"];
             /** Format: uuid */
             folder?: string | null;
-            content: string;
             /**
              * Format: uuid
              * @description Whose model, system prompt and so on are copied.
@@ -1441,9 +1447,10 @@ export interface components {
             /** @enum {string} */
             role: "system" | "user" | "assistant";
             content: string;
+            images?: string[];
         };
         /**
-         * @description The conversation so far and how to answer.
+         * @description The conversation so far and how to answer; the `images` of its messages are upload ids.
          *
          *     `truncation`: where the conversation is longer than the model reads, "auto" leaves the oldest turns out and
          *     "disabled" lets the job fail with `context_too_long`.
@@ -1754,6 +1761,7 @@ export interface components {
         /** @description `POST /api/v1/chat`: a question, what was said before, and how to answer. */
         ChatRequest: {
             query: string;
+            images?: string[];
             /** @default [] */
             history?: components["schemas"]["Message"][];
             /** @default false */
