@@ -1042,6 +1042,8 @@ export interface components {
             parent: string | null;
             role: components["schemas"]["MessageRole"];
             content: string;
+            /** @description The uploads that a question shows the model. */
+            images: string[];
             /** Format: date-time */
             created_at: string;
             state: components["schemas"]["MessageState"];
@@ -1297,6 +1299,8 @@ export interface components {
             /** @description Each of them answers, and the answers are shown side by side; instead of `model`. */
             models?: string[];
             content: string;
+            /** @description Ids of uploads that go with the question, where the model takes pictures. */
+            images?: string[];
             /** Format: uuid */
             parent?: string | null;
         };
@@ -1322,6 +1326,8 @@ export interface components {
             /** Format: uuid */
             folder?: string | null;
             content: string;
+            /** @description Ids of uploads that go with the question, where the model takes pictures. */
+            images?: string[];
             /**
              * Format: uuid
              * @description Whose model, system prompt and so on are copied.
