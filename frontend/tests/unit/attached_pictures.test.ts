@@ -1,11 +1,11 @@
-import { flushPromises, mount } from "@vue/test-utils";
+import { flushPromises, mount, type VueWrapper } from "@vue/test-utils";
 import { createPinia, setActivePinia, type Pinia } from "pinia";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createApp, defineComponent, nextTick, ref, shallowRef, type App } from "vue";
 
+import ChatComposer from "@/components/ChatComposer.vue";
 import QuestionPictures from "@/components/QuestionPictures.vue";
 import type { Model } from "@/api/types";
-import type { TextFile } from "@/composables/attachedFiles";
 import { useAttach, type UseAttach } from "@/composables/useAttach";
 import { useAttachPictures, type UseAttachPictures } from "@/composables/useAttachPictures";
 import { useDraft } from "@/composables/useDraft";
@@ -67,7 +67,6 @@ afterEach(() => {
 interface Page {
   pictures: UseAttachPictures;
   texts: UseAttach;
-  files: TextFile[];
 }
 
 /** A chat page, as far as files and pictures go. */
@@ -82,7 +81,7 @@ function openPage(): Page {
           () => asked.value,
           () => models.value,
         );
-        page = { pictures, texts: useAttach(files, pictures.take), files: files.value };
+        page = { pictures, texts: useAttach(files, pictures.take) };
         return () => null;
       },
     }),
@@ -263,6 +262,73 @@ describe("a picture for a model that reads none", () => {
     expect(page.pictures.readable.value).toBe(false);
     await page.texts.attach([picture()]);
     expect(page.texts.problems.value[0]).toContain("Blind reads no pictures.");
+  });
+});
+
+describe("the composer", () => {
+  function composer({ pictures }: Page, modelValue = "What is it?"): VueWrapper {
+    const state = { running: false, stopping: false, disabled: false, status: "", files: [], problems: [], dropping: false };
+    return mount(ChatComposer, { props: { modelValue, pictures, ...state }, global: { plugins: [i18n, pinia] } });
+  }
+
+  const sendOf = (shown: VueWrapper): Record<string, string> => shown.get("button[type=submit]").attributes();
+
+  it("keeps Send disabled while a picture is uploaded, says why, and sends afterwards", async () => {
+    server.held = [];
+    const page = openPage();
+    const shown = composer(page);
+    await page.texts.attach([picture()]);
+    await nextTick();
+    expect(sendOf(shown)).toMatchObject({ disabled: "", title: "Waiting for the pictures to be uploaded …" });
+    await shown.get("form").trigger("submit");
+    expect(shown.emitted("send")).toBeUndefined();
+    server.held[0]?.();
+    await settle();
+    expect(sendOf(shown)).not.toHaveProperty("disabled");
+    await shown.get("form").trigger("submit");
+    expect(shown.emitted("send")).toHaveLength(1);
+  });
+
+  it("asks for words where there are only pictures", async () => {
+    const page = openPage();
+    const shown = composer(page, "");
+    await page.texts.attach([picture()]);
+    await settle();
+    expect(sendOf(shown)).toMatchObject({ disabled: "", title: "Write what you want to know about it." });
+  });
+
+  it("offers pictures only to who reads them", async () => {
+    const shown = composer(openPage());
+    expect(shown.get("input[type=file]").attributes("accept")).toContain("image/png");
+    asked.value = [BLIND];
+    await nextTick();
+    expect(shown.get("input[type=file]").attributes("accept")).not.toContain("image/png");
+    expect(shown.get("button.attach").attributes("aria-label")).toBe("Attach text files");
+  });
+
+  it("shows the picture of the server, and gives the focus back when it is removed", async () => {
+    const page = openPage();
+    const shown = composer(page);
+    document.body.append(shown.element);
+    await page.texts.attach([picture()]);
+    await settle();
+    expect(shown.get("li img").attributes("src")).toBe("/api/v1/uploads/upload-1/file");
+    await shown.get("button[aria-label='Remove a.png']").trigger("click");
+    expect(shown.find("li").exists()).toBe(false);
+    expect(document.activeElement?.id).toBe("composer");
+    shown.element.remove();
+  });
+
+  it.each([
+    [["Files"], 1],
+    [["text/plain", "text/html", "Files"], 0],
+  ])("takes a pasted picture unless text comes with it: %j", async (types, taken) => {
+    const shown = composer(openPage());
+    const event = Object.assign(new Event("paste", { cancelable: true }), { clipboardData: { files: [picture()], types } });
+    shown.get("textarea").element.dispatchEvent(event);
+    await nextTick();
+    expect(shown.emitted("attach") ?? []).toHaveLength(taken);
+    expect(event.defaultPrevented).toBe(taken === 1);
   });
 });
 
