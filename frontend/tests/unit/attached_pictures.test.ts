@@ -249,7 +249,7 @@ describe("a picture for a model that reads none", () => {
     await settle();
     asked.value = [BLIND];
     expect(page.pictures.unread.value).toContain("Blind reads no pictures.");
-    expect(page.pictures.obstacle.value).toBe("Choose a model that reads pictures, or remove them.");
+    expect(page.pictures.obstacle.value).toBe("Choose a model that reads pictures, or remove the pictures.");
     expect(page.pictures.readable.value).toBe(false);
     asked.value = [SEES];
     expect([page.pictures.unread.value, page.pictures.obstacle.value]).toEqual([null, null]);

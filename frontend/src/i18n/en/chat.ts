@@ -139,7 +139,7 @@ export const chat = {
     allBlind: "{models} reads no pictures, and no enabled model does. The page Models says how to connect one. | {models} read no pictures, and no enabled model does. The page Models says how to connect one.",
     leftOut: "{name} was not attached: {why}",
     unread: "{why} Until then your pictures stay here; or remove them.",
-    unreadShort: "Choose a model that reads pictures, or remove them.",
+    unreadShort: "Choose a model that reads pictures, or remove the pictures.",
     tooMany: "{name} was left out: a question takes {max} pictures at most.",
     overMax: "A question takes {max} pictures at most: remove some.",
     tooLarge: "{name} is larger than {max} MB. Make it smaller, then attach it again.",
