@@ -22,7 +22,7 @@ PEOPLE = ("ada@example.org", "grace@example.org", "alan@example.org")
 PASSWORD = "a long enough password"
 READY_S = 60.0
 # Shorter than the product's own, so that tests of recovery do not wait.
-QUICK_TIMING = {"AIGC_DRAIN_S": "3", "AIGC_LEASE_S": "3", "AIGC_SWEEP_S": "1"}
+QUICK_TIMING = {"AIGC_DRAIN_S": "3", "AIGC_LEASE_S": "5", "AIGC_SWEEP_S": "1"}
 PREPARE = f"""
 import io, json
 from django.core.management import call_command

@@ -38,14 +38,20 @@ interface Asked {
   key: string;
 }
 
+interface Said {
+  content: string;
+  /** The ids of its uploads. */
+  images?: readonly string[];
+}
+
 /** Begin a conversation with its first question. */
-export async function startConversation({ key, ...question }: Asked & { content: string; assistant?: string } & Partial<AnswerSettings>): Promise<Added> {
+export async function startConversation({ key, ...question }: Asked & Said & { assistant?: string } & Partial<AnswerSettings>): Promise<Added> {
   const { messages, ...conversation } = await post<ConversationDetail>(PATH, question, key);
   return { conversation, messages };
 }
 
 /** Ask below the answer `parent`; null for another first question. */
-export async function askIn(id: string, { key, ...question }: Asked & { content: string; parent: string | null }): Promise<Added> {
+export async function askIn(id: string, { key, ...question }: Asked & Said & { parent: string | null }): Promise<Added> {
   return post<Added>(`${addressOf(id)}/messages`, question, key);
 }
 

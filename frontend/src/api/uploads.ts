@@ -1,4 +1,4 @@
-import { ask, askFile } from "@/api/http";
+import { ApiError, ask, askFile } from "@/api/http";
 import type { Upload } from "@/api/types";
 
 const PATH = "/api/v1/uploads";
@@ -16,4 +16,15 @@ export function uploadUrl(id: string): string {
 
 export async function readUpload(id: string): Promise<Blob> {
   return askFile(uploadUrl(id));
+}
+
+/** Whether the server has it no longer; of a server that does not answer, nothing is known. */
+export async function isUploadGone(id: string): Promise<boolean> {
+  try {
+    await readUpload(id);
+    return false;
+  } catch (reason) {
+    if (!(reason instanceof ApiError)) throw reason;
+    return reason.status === 404;
+  }
 }

@@ -6,8 +6,12 @@ import { bytesOf, type Translate } from "@/composables/jobWords";
 /** With the count that chooses between one and many. */
 type Counted = (key: string, values: Record<string, unknown>, count: number) => string;
 
+export function readsPictures({ options }: Model): boolean {
+  return options["vision"] === true;
+}
+
 export function factsOf(model: Model, t: Translate, counted: Counted, locale: string): readonly string[] {
-  return [t(`models.asks.${model.medium}`), languages(model.languages, t, counted, locale), ...limits(model.options, t, locale)];
+  return [t(`models.asks.${model.medium}`), languages(model.languages, t, counted, locale), ...(readsPictures(model) ? [t("models.readsPictures")] : []), ...limits(model.options, t, locale)];
 }
 
 function languages(codes: readonly string[], t: Translate, counted: Counted, locale: string): string {

@@ -3,6 +3,19 @@
 import type { ApiError } from "@/api/http";
 import type { AnswerSettings, Conversation, Message, MessageState } from "@/api/types";
 
+/** A picture that the server has. */
+export interface SentPicture {
+  /** Its upload's. */
+  readonly id: string;
+  /** Empty where nobody knows it. */
+  readonly name: string;
+}
+
+interface Said {
+  readonly content: string;
+  readonly pictures?: readonly SentPicture[];
+}
+
 interface Wish {
   /** Its idempotency key. */
   readonly key: string;
@@ -14,8 +27,8 @@ interface Wish {
 
 export type Unsent = Wish &
   (
-    | { readonly kind: "start"; readonly content: string; readonly assistant?: string; readonly models?: readonly string[]; readonly settings?: Partial<AnswerSettings> }
-    | { readonly kind: "ask"; readonly content: string; readonly parent: string | null; readonly models?: readonly string[] }
+    | (Said & { readonly kind: "start"; readonly assistant?: string; readonly models?: readonly string[]; readonly settings?: Partial<AnswerSettings> })
+    | (Said & { readonly kind: "ask"; readonly parent: string | null; readonly models?: readonly string[] })
     | { readonly kind: "again"; readonly answer: string; readonly question: string | null; readonly beside?: boolean }
   );
 
@@ -88,7 +101,12 @@ export function messagesOf(unsent: Unsent, failure: ApiError | undefined): Shown
   );
   if (unsent.kind === "again") return answers;
   const parent = unsent.kind === "ask" ? unsent.parent : null;
-  return [{ ...blank(unsent.at), id: unsent.key, parent, role: "user", content: unsent.content }, ...answers];
+  return [{ ...blank(unsent.at), id: unsent.key, parent, role: "user", content: unsent.content, images: imagesOf(unsent) }, ...answers];
+}
+
+/** The ids of the uploads that go with it. */
+export function imagesOf({ pictures = [] }: Said): string[] {
+  return pictures.map(({ id }) => id);
 }
 
 /** A conversation that the server does not know yet. */
@@ -117,6 +135,7 @@ export function blank(at: string): Message {
     parent: null,
     role: "user",
     content: "",
+    images: [],
     created_at: at,
     state: "done",
     job: null,

@@ -1,17 +1,18 @@
 import { ref, type Ref } from "vue";
 import { useI18n } from "vue-i18n";
 
+import { isPictureFile } from "@/composables/attachedPictures";
 import { FILES_MAX, QUESTION_MAX, isHopeless, readText, type TextFile } from "@/composables/attachedFiles";
 
 export interface UseAttach {
-  /** Take the files that are text; of the others `problems` says why not. */
+  /** Take the files that are text, and give the pictures on; of what was not taken `problems` says why not. */
   attach: (chosen: Iterable<File>) => Promise<void>;
   detach: (index: number) => void;
   problems: Ref<readonly string[]>;
 }
 
-/** Files that go with the question. */
-export function useAttach(files: Ref<TextFile[]>): UseAttach {
+/** Files that go with the question; `takePicture` says why it did not take one, or null. */
+export function useAttach(files: Ref<TextFile[]>, takePicture: (picture: File) => string | null): UseAttach {
   const { t, n } = useI18n();
   const problems = ref<readonly string[]>([]);
 
@@ -25,6 +26,7 @@ export function useAttach(files: Ref<TextFile[]>): UseAttach {
 
   /** Why it was not taken, or null. */
   async function take(file: File): Promise<string | null> {
+    if (isPictureFile(file)) return takePicture(file);
     const { name } = file;
     if (files.value.length >= FILES_MAX) return t("chat.files.tooMany", { name, max: FILES_MAX });
     if (isHopeless(file)) return t("chat.files.tooLong", { name, count: n(file.size), max: n(QUESTION_MAX) });

@@ -8,7 +8,7 @@ import type { AnswerSettings, Conversation, ConversationDetail, Message } from "
 import { conversationRows } from "@/composables/conversationRows";
 import { importStored } from "@/composables/importStored";
 import { newestEndBelow, pathTo } from "@/composables/messageTree";
-import { answerIdsOf, conversationOf, endOf, titleOf, type ShownMessage, type Unsent } from "@/composables/outbox";
+import { answerIdsOf, conversationOf, endOf, titleOf, type SentPicture, type ShownMessage, type Unsent } from "@/composables/outbox";
 import { useAnswersAwaited } from "@/composables/useAnswersAwaited";
 import { useConversationChanges } from "@/composables/useConversationChanges";
 import { useJobs } from "@/composables/useJobs";
@@ -32,6 +32,18 @@ export interface Question {
   settings?: Partial<AnswerSettings>;
   /** Each of them answers, instead of `model`. */
   models?: readonly string[] | undefined;
+  /** What goes with it. */
+  pictures?: readonly SentPicture[];
+}
+
+/** What of a question may differ from one that is asked with words alone. */
+type Besides = Pick<Question, "pictures"> & { models?: readonly string[] };
+
+/** What was typed and stayed unsent. */
+export interface TakenBack {
+  readonly content: string;
+  readonly pictures?: readonly SentPicture[];
+  readonly settings?: Partial<AnswerSettings>;
 }
 
 /** A conversation as it is shown. */
@@ -137,25 +149,25 @@ export const useConversations = defineStore("conversations", () => {
   // --- asking
 
   /** Ask in a conversation (a new one without an id) and give its id back; the question shows at once. */
-  function send(content: string, { conversation, model, models, ...begun }: Question): string {
-    const several = models === undefined ? {} : { models };
-    if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model, several);
+  function send(content: string, { conversation, model, models, pictures = [], ...begun }: Question): string {
+    const besides = { ...(models === undefined ? {} : { models }), pictures };
+    if (conversation !== undefined) return ask(conversation, get(conversation)?.path.at(-1)?.id ?? null, content, model, besides);
     const key = newId();
-    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content, ...several, ...begun };
+    const unsent: Unsent = { kind: "start", key, conversation: key, model, at: new Date().toISOString(), content, ...besides, ...begun };
     rows.set(key, conversationOf(unsent));
     submit(unsent);
     return key;
   }
 
-  function ask(id: string, parent: string | null, content: string, model: string | null, several: { models?: readonly string[] } = {}): string {
-    submit({ kind: "ask", key: newId(), conversation: id, model, at: new Date().toISOString(), content, parent, ...several });
+  function ask(id: string, parent: string | null, content: string, model: string | null, besides: Besides = {}): string {
+    submit({ kind: "ask", key: newId(), conversation: id, model, at: new Date().toISOString(), content, parent, ...besides });
     return id;
   }
 
-  /** Ask this question in other words: a branch beside it. */
+  /** Ask this question in other words, of the same pictures: a branch beside it. */
   function edit(id: string, question: string, content: string, model: string | null): void {
-    const parent = trees.get(id)?.find((each) => each.id === question)?.parent;
-    if (parent !== undefined) ask(id, parent, content, model);
+    const before = trees.get(id)?.find((each) => each.id === question);
+    if (before !== undefined) ask(id, before.parent, content, model, { pictures: before.images.map((image) => ({ id: image, name: "" })) });
   }
 
   /** Have a question answered once more: a branch beside this answer, shown alone or `beside` the others. */
@@ -204,7 +216,7 @@ export const useConversations = defineStore("conversations", () => {
   }
 
   /** Give up what stayed unsent; what was typed comes back. */
-  function takeBack(answer: string): { content: string; settings?: Partial<AnswerSettings> } {
+  function takeBack(answer: string): TakenBack {
     const unsent = unsentOf(answer);
     if (unsent === undefined) return { content: "" };
     outbox.drop(unsent);

@@ -2,16 +2,19 @@ import { useLocalStorage } from "@vueuse/core";
 import { watch, type Ref } from "vue";
 
 import type { TextFile } from "@/composables/attachedFiles";
+import type { DraftPicture } from "@/composables/attachedPictures";
 import { useConversations } from "@/composables/useConversations";
 
 const NEW = "new";
 const WORDS = "studio.draft.";
 const FILES = "studio.draft.files.";
+const PICTURES = "studio.draft.pictures.";
 
 export interface UseDraft {
   words: Ref<string>;
   /** The files that go with it. */
   files: Ref<TextFile[]>;
+  pictures: Ref<DraftPicture[]>;
 }
 
 /** What is typed and not sent yet; this browser keeps it for each conversation. */
@@ -21,7 +24,7 @@ export function useDraft(conversation: Ref<string | undefined>): UseDraft {
     conversation,
     (now, before) => {
       if (before === undefined || now === undefined || conversations.moved.get(before) !== now) return;
-      for (const prefix of [WORDS, FILES]) moveDraft(prefix + before, prefix + now);
+      for (const prefix of [WORDS, FILES, PICTURES]) moveDraft(prefix + before, prefix + now);
     },
     // Before the draft of the new id is read.
     { flush: "sync" },
@@ -29,6 +32,7 @@ export function useDraft(conversation: Ref<string | undefined>): UseDraft {
   return {
     words: useLocalStorage(() => WORDS + (conversation.value ?? NEW), ""),
     files: useLocalStorage<TextFile[]>(() => FILES + (conversation.value ?? NEW), [], { shallow: true }),
+    pictures: useLocalStorage<DraftPicture[]>(() => PICTURES + (conversation.value ?? NEW), [], { shallow: true }),
   };
 }
 

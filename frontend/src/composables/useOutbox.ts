@@ -3,7 +3,7 @@ import { shallowReactive } from "vue";
 
 import { askAgain, askIn, startConversation, type Added } from "@/api/conversations";
 import { ApiError } from "@/api/http";
-import { dropUnsent, messagesOf, readOutbox, storeUnsent, type ShownMessage, type Unsent } from "@/composables/outbox";
+import { dropUnsent, imagesOf, messagesOf, readOutbox, storeUnsent, type ShownMessage, type Unsent } from "@/composables/outbox";
 import { useSession } from "@/composables/useSession";
 
 /** What was asked and is not confirmed: on its way, or kept with the reason why it could not be sent. */
@@ -63,12 +63,13 @@ async function post(unsent: Unsent): Promise<Added> {
   const models = unsent.kind === "again" ? undefined : unsent.models;
   const one = unsent.model === null ? {} : { model: unsent.model };
   const common = { key, ...(models === undefined ? one : { models }) };
+  if (unsent.kind === "again") return askAgain(conversation, unsent.answer, { ...common, ...(unsent.beside === true ? { side_by_side: true } : {}) });
+  const images = imagesOf(unsent);
+  const said = { ...common, content: unsent.content, ...(images.length > 0 ? { images } : {}) };
   switch (unsent.kind) {
     case "start":
-      return startConversation({ ...common, content: unsent.content, ...(unsent.assistant === undefined ? {} : { assistant: unsent.assistant }), ...unsent.settings });
+      return startConversation({ ...said, ...(unsent.assistant === undefined ? {} : { assistant: unsent.assistant }), ...unsent.settings });
     case "ask":
-      return askIn(conversation, { ...common, content: unsent.content, parent: unsent.parent });
-    case "again":
-      return askAgain(conversation, unsent.answer, { ...common, ...(unsent.beside === true ? { side_by_side: true } : {}) });
+      return askIn(conversation, { ...said, parent: unsent.parent });
   }
 }

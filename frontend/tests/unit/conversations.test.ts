@@ -161,6 +161,48 @@ describe("a question", () => {
   });
 });
 
+describe("a question with pictures", () => {
+  const PICTURES = [{ id: "upload-1", name: "a.png" }];
+
+  it("shows them at once, and sends their ids", async () => {
+    const id = useConversations().send("What is it?", { model: "demo", pictures: PICTURES });
+    expect(path(id)[0]?.images).toEqual(["upload-1"]);
+    await settle();
+    expect(path(id)[0]?.images).toEqual(["upload-1"]);
+    finish(lastJob(), "A fox.");
+    await settle();
+    useConversations().send("And this?", { conversation: lasting(id), model: "demo", pictures: [{ id: "upload-2", name: "b.png" }] });
+    await settle();
+    expect(server.conversations.get(lasting(id))?.messages.map((each) => each.images)).toEqual([["upload-1"], [], ["upload-2"], []]);
+  });
+
+  it("keeps them when it is edited", async () => {
+    const id = useConversations().send("What is it?", { model: "demo", pictures: PICTURES });
+    await settle();
+    finish(lastJob(), "A fox.");
+    await settle();
+    useConversations().edit(lasting(id), path(id)[0]?.id ?? "", "Which animal is it?", null);
+    expect(path(id)[0]).toMatchObject({ content: "Which animal is it?", images: ["upload-1"] });
+    await settle();
+    expect(path(id)[0]).toMatchObject({ content: "Which animal is it?", images: ["upload-1"] });
+  });
+
+  it("that stayed unsent has them after a reload, and gives them back with their names", async () => {
+    server.refuses = true;
+    const id = useConversations().send("What is it?", { model: "demo", pictures: PICTURES });
+    await settle();
+    await reload();
+    expect(path(id)[0]?.images).toEqual(["upload-1"]);
+    expect(useConversations().takeBack(path(id).at(-1)?.id ?? "")).toMatchObject({ content: "What is it?", pictures: PICTURES });
+  });
+
+  it("of words alone names no pictures to the server", async () => {
+    useConversations().send("Hi", { model: "demo" });
+    await settle();
+    expect(server.bodies.at(-1)).not.toHaveProperty("images");
+  });
+});
+
 describe("an answer", () => {
   it("has the text of its job when that ends", async () => {
     const id = useConversations().send("Hi there", { model: "demo" });

@@ -174,7 +174,7 @@ export class FakeServer {
   }
 
   private exchange(body: Body): Message[] {
-    const question = { ...this.blank(), parent: (body["parent"] as string | undefined) ?? null, content: String(body["content"]) };
+    const question = { ...this.blank(), parent: (body["parent"] as string | undefined) ?? null, content: String(body["content"]), images: (body["images"] as string[] | undefined) ?? [] };
     const models = (body["models"] as string[] | undefined) ?? [(body["model"] as string | undefined) ?? "demo"];
     return [question, ...models.map((model) => ({ ...this.reply(question.id, question.content), model }))];
   }

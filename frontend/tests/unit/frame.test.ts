@@ -139,6 +139,11 @@ describe("a model", () => {
     expect(stateOf(model, say)).toBe('models.state.downloading {"done":"1.0","total":"3.6 GB"}');
   });
 
+  it("says that it reads pictures only where it does", () => {
+    expect(factsOf({ ...model, options: { vision: true } }, say, say, "en")).toContain("models.readsPictures {}");
+    expect(factsOf({ ...model, options: { vision: "no" } }, say, say, "en")).not.toContain("models.readsPictures {}");
+  });
+
   it("has its form in the admin pages, also under an id with an underscore", () => {
     expect(modelAddress(model.id)).toBe("/admin/catalog/model/my_5Fmodel.1/change/");
     expect(newModelAddress({ medium: "chat", engine: "openai", source: "http://a/v1" })).toBe(

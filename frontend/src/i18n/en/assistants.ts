@@ -16,6 +16,7 @@ export const assistants = {
   goneModel: "{name} (no longer there; the default model answers)",
   languages: "Speaks {languages}",
   contextWindow: "reads up to {n} tokens",
+  readsPictures: "reads pictures",
   downloads: "enabling it downloads {size}",
   notEnabled: "not enabled",
   system: "System prompt",

@@ -16,6 +16,7 @@ export const models = {
   anyLanguage: "any language",
   languages: "{n} language: {names} | {n} languages: {names}",
   window: "reads {n} tokens at once",
+  readsPictures: "reads pictures",
   pictures: "pictures of {width} × {height}",
   largest: "up to {side} px a side",
   asks: {

@@ -18,6 +18,7 @@ export const assistants: Messages["assistants"] = {
   goneModel: "{name}（已不存在，由默认模型回答）",
   languages: "语言：{languages}",
   contextWindow: "最多读入 {n} 词元",
+  readsPictures: "能看图片",
   downloads: "启用时下载 {size}",
   notEnabled: "未启用",
   system: "系统提示词",

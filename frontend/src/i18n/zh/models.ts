@@ -18,6 +18,7 @@ export const models: Messages["models"] = {
   anyLanguage: "不限语言",
   languages: "{n} 种语言：{names}",
   window: "一次可读 {n} 词元",
+  readsPictures: "能看图片",
   pictures: "图像尺寸 {width} × {height}",
   largest: "边长最多 {side} 像素",
   asks: {
