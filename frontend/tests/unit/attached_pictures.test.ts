@@ -309,14 +309,15 @@ describe("the composer", () => {
   it("shows the picture of the server, and gives the focus back when it is removed", async () => {
     const page = openPage();
     const shown = composer(page);
-    document.body.append(shown.element);
+    const form = shown.get("form").element;
+    document.body.append(form);
     await page.texts.attach([picture()]);
     await settle();
     expect(shown.get("li img").attributes("src")).toBe("/api/v1/uploads/upload-1/file");
     await shown.get("button[aria-label='Remove a.png']").trigger("click");
     expect(shown.find("li").exists()).toBe(false);
     expect(document.activeElement?.id).toBe("composer");
-    shown.element.remove();
+    form.remove();
   });
 
   it.each([
