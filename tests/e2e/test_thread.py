@@ -306,7 +306,8 @@ def test_attached_files_survive_a_reload_reach_the_question_and_are_shown_folded
     ]
     chooser.value.set_files(chosen)
     said = signed_in.locator("form.box").get_by_role("alert")
-    expect(said).to_contain_text("photo.png is no text in UTF-8.")
+    expect(said).to_contain_text("photo.png was not attached: ")
+    expect(said).to_contain_text("reads no pictures, and no enabled model does.")
     expect(said).to_contain_text("long.txt is too long (200,001)")
     signed_in.get_by_label("Your message").fill("What is the word?")
     signed_in.reload()
