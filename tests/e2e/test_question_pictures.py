@@ -17,6 +17,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from benchmarks.fake_upstream import FakeUpstream, Script, Settings, running
 from tests.e2e.pages import CHROMIUM, JOB_MS, ask
 from tests.e2e.test_accessibility import faults
+from tests.e2e.test_organise import forget
 from tests.stack import Stack
 
 pytestmark = [
@@ -73,7 +74,7 @@ def stored(page: Page) -> dict[str, Any]:
 
 
 def test_pictures_are_attached_survive_a_reload_and_are_shown_to_the_model(
-    signed_in: Page, eyes: FakeUpstream
+    signed_in: Page, stack: Stack, eyes: FakeUpstream
 ) -> None:
     signed_in.reload()
     choose_model(signed_in, with_eyes=True)
@@ -99,6 +100,7 @@ def test_pictures_are_attached_survive_a_reload_and_are_shown_to_the_model(
     signed_in.reload()
     expect(shown).to_have_js_property("naturalWidth", 320)
     assert faults(signed_in) == []
+    forget(signed_in, stack)
 
 
 def test_a_model_that_reads_none_is_named_and_nothing_is_lost(signed_in: Page, eyes: FakeUpstream) -> None:
