@@ -36,10 +36,11 @@ export function useSpeechStage(view: Ref<SpeechView | null>): UseSpeechStage {
   function show({ id, job, snapshot }: SpeechView): void {
     wave.begin(speakingS(wordsOf(job.input), job.input.speed ?? 1));
     player.begin(place.value.id === id ? place.value.atS : 0);
-    follow(id, snapshot);
+    follow(id, snapshot, false);
   }
 
-  function follow(id: string, { audio, artifacts, status }: SpeechView["snapshot"]): void {
+  /** `waited`: it was shown before it had ended, so somebody waits to hear it. */
+  function follow(id: string, { audio, artifacts, status }: SpeechView["snapshot"], waited: boolean): void {
     player.add(audio);
     wave.add(audio);
     if (!isEnded(status)) return;
@@ -47,7 +48,8 @@ export function useSpeechStage(view: Ref<SpeechView | null>): UseSpeechStage {
     const fileS = file?.duration_s ?? 0;
     if (player.durationS.value > 0) player.finish(file?.url ?? null, fileS);
     else if (file === undefined) player.clear();
-    else player.load(file.url, fileS);
+    // A short speech may have ended before any of its sentences came.
+    else player.load(file.url, fileS, waited);
     wave.finish(player.durationS.value, file?.url ?? null);
     if (place.value.id === id) place.value = { id: "", atS: 0 };
   }
@@ -57,7 +59,7 @@ export function useSpeechStage(view: Ref<SpeechView | null>): UseSpeechStage {
     ([id, snapshot], before) => {
       if (view.value === null || id === undefined || snapshot === undefined) return;
       if (id !== before?.[0]) show(view.value);
-      else follow(id, snapshot);
+      else follow(id, snapshot, true);
     },
     { immediate: true },
   );
