@@ -227,7 +227,7 @@ def test_a_stopped_speech_says_so_at_once_and_keeps_what_was_spoken(signed_in: P
     until(lambda: slider(signed_in).count() > 0 and seconds(signed_in, "aria-valuemax") >= 10)
     stack.pause("gpu")
     signed_in.get_by_role("button", name="Stop", exact=True).click()
-    expect(speech(signed_in).get_by_role("button", name="Stopping …")).to_be_visible(timeout=3000)
+    expect(speech(signed_in).get_by_role("button", name="Stopping …")).to_be_visible(timeout=1000)
     stack.resume("gpu")
     expect(speech(signed_in)).to_contain_text(
         re.compile(r"Stopped; the first \d+:\d\d is kept\."), timeout=JOB_MS

@@ -13,6 +13,8 @@ Language = Literal["en", "zh"]
 Role = Literal["system", "user", "assistant"]
 
 _CHOICE = re.compile(r"\{([^{}]*\|[^{}]*)\}")
+# What a choice of nothing leaves behind.
+_SPACES = re.compile(" +")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 # One in ten of what could be asked is kept for the evaluation.
 _HELD_OUT_ONE_IN = 10
@@ -72,14 +74,14 @@ def expand(rng: Random, pattern: str) -> str:
     while choice := _CHOICE.search(pattern):
         chosen = rng.choice(choice[1].split("|"))
         pattern = pattern[: choice.start()] + chosen + pattern[choice.end() :]
-    return " ".join(pattern.split(" ")).strip()
+    return _SPACES.sub(" ", pattern).strip()
 
 
 def expansions(pattern: str) -> Iterator[str]:
     """Everything that `expand` can make of the pattern."""
     choice = _CHOICE.search(pattern)
     if choice is None:
-        yield " ".join(pattern.split(" ")).strip()
+        yield _SPACES.sub(" ", pattern).strip()
         return
     for chosen in choice[1].split("|"):
         yield from expansions(pattern[: choice.start()] + chosen + pattern[choice.end() :])
