@@ -21,7 +21,7 @@ from apps.chat.models import Assistant, Conversation, Folder, Message, Role, Sta
 from apps.chat.params import IMAGES_MAX, AnswerParams
 from apps.jobs.notices import tell
 from apps.jobs.selectors import JobView, own_upload_ids, view_job
-from apps.jobs.services import cancel_job, erase_jobs, input_error, submit_job
+from apps.jobs.services import cancel_job, erase_jobs, input_error, settle, submit_job
 
 # How long a deleted conversation can be brought back.
 UNDO_TIME = timedelta(minutes=10)
@@ -86,10 +86,18 @@ def ask(
     before = selectors.get_message(conversation, parent) if parent else None
     if before is not None and before.role != Role.ASSISTANT:
         raise AppError(ErrorCode.BAD_REQUEST, "parent: a question follows an answer.", field="parent")
-    if before is not None and before.state == State.RUNNING:
+    if before is not None and not _has_ended(before):
         message = "The answer before is still being written; wait for it or stop it."
         raise AppError(ErrorCode.CONFLICT, message, field="parent")
     return _ask(actor, conversation, _question(conversation, before, content, images), models or [model], key)
+
+
+def _has_ended(answer: Message) -> bool:
+    """Whether it is written. Who follows its events knows that a little before the row does."""
+    if answer.state == State.RUNNING and answer.job_id is not None:
+        settle(answer.job_id)
+        answer.refresh_from_db()
+    return answer.state != State.RUNNING
 
 
 def answer_again(

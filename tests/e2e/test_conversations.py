@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.pages import CHROMIUM, JOB_MS, ask, sign_in
+from tests.e2e.pages import CHROMIUM, JOB_MS, LASTING, ask, ended, sign_in, stored
 from tests.stack import Stack
 
 pytestmark = [
@@ -22,7 +19,6 @@ pytestmark = [
 ]
 # Tokens to be seen while they are written, and enough that a quick machine still writes when a test says stop.
 SHORT, LONG = 200, 600
-LASTING = re.compile(r"/chat/[0-9a-f]{8}-")
 
 
 def answer_of(page: Page) -> Locator:
@@ -37,13 +33,6 @@ def wait_for_answer(page: Page) -> None:
 
 def wait_for_words(page: Page) -> None:
     expect(answer_of(page).locator(".markdown, .fold").first).to_be_visible(timeout=JOB_MS)
-
-
-def stored(page: Page) -> dict[str, Any]:
-    """The conversation that is open, as the server has it."""
-    conversation_id = page.url.rpartition("/")[2]
-    found: dict[str, Any] = page.request.get(f"/api/v1/conversations/{conversation_id}").json()
-    return found
 
 
 def shown(page: Page) -> list[str]:
@@ -99,7 +88,7 @@ def test_a_reload_in_mid_answer_ends_with_the_servers_text(signed_in: Page, stac
     wait_for_answer(signed_in)
     # Of a long thread only what is in sight is in the page.
     seen = shown(signed_in)[-1]
-    answer = stored(signed_in)["messages"][-1]
+    answer = ended(signed_in)["messages"][-1]
     job = signed_in.request.get(f"/api/v1/jobs/{answer['job']}").json()
     assert (answer["state"], answer["content"]) == ("done", job["result"]["text"])
     signed_in.reload()
@@ -161,7 +150,7 @@ def test_an_answer_made_again_stands_beside_the_first_and_a_rating_is_kept(
     with signed_in.expect_response(lambda reply: "Too loud." in (reply.request.post_data or "")):
         reason.press("Enter")
     expect(answer_of(signed_in)).to_contain_text("You said: Too loud.")
-    first, second = (each for each in stored(signed_in)["messages"] if each["role"] == "assistant")
+    first, second = (each for each in ended(signed_in)["messages"] if each["role"] == "assistant")
     assert (first["rating"], second["rating"], second["rating_reason"]) == (0, -1, "Too loud.")
     signed_in.reload()
     expect(answer_of(signed_in).get_by_role("button", name="Bad answer")).to_have_attribute(

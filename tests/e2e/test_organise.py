@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.pages import CHROMIUM, JOB_MS, ask, sign_in
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, ended, sign_in, stored
 from tests.e2e.test_accessibility import faults
 from tests.stack import Stack
 
@@ -229,13 +228,6 @@ def second_model(running_stack: Stack) -> Iterator[str]:
     )
 
 
-def stored(page: Page) -> dict[str, Any]:
-    """The conversation that is open, as the server has it."""
-    expect(page).to_have_url(re.compile(r"/chat/[0-9a-f]{8}-"))
-    found: dict[str, Any] = page.request.get(f"/api/v1/conversations/{page.url.rpartition('/')[2]}").json()
-    return found
-
-
 def compare_with(page: Page, name: str) -> None:
     page.get_by_role("button", name="Model or assistant").click()
     page.get_by_role("button", name="Compare models").click()
@@ -275,7 +267,7 @@ def test_two_models_answer_side_by_side_through_a_reload_and_the_kept_answer_goe
     expect(columns.nth(0)).to_contain_text("Stopped")
     expect(columns.nth(1)).not_to_contain_text("Stopped")
 
-    question, first, second = stored(signed_in)["messages"][2:]
+    question, first, second = ended(signed_in)["messages"][2:]
     assert stored(signed_in)["current"] == question["id"], "nothing is decided yet"
     assert [first["model"], second["model"]] == ["demo-chat", "second"]
     assert [first["state"], second["state"]] == ["stopped", "done"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from benchmarks.fake_upstream import FakeUpstream, Script, Settings, running
-from tests.e2e.pages import CHROMIUM, JOB_MS, ask
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, stored
 from tests.e2e.test_accessibility import faults
 from tests.e2e.test_organise import forget
 from tests.stack import Stack
@@ -65,12 +64,6 @@ def attach(page: Page, *files: FilePayload) -> None:
 
 def chips(page: Page) -> Locator:
     return page.get_by_role("list", name="Attached pictures").get_by_role("listitem")
-
-
-def stored(page: Page) -> dict[str, Any]:
-    conversation_id = page.url.rpartition("/")[2]
-    found: dict[str, Any] = page.request.get(f"/api/v1/conversations/{conversation_id}").json()
-    return found
 
 
 def test_pictures_are_attached_survive_a_reload_and_are_shown_to_the_model(

@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api")
 
 from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, expect
 
-from tests.e2e.pages import CHROMIUM, JOB_MS, ask
+from tests.e2e.pages import CHROMIUM, JOB_MS, ask, stored
 from tests.stack import Stack
 
 pytestmark = [
@@ -95,13 +95,6 @@ def open_many(page: Page, stack: Stack) -> None:
             text + (f"\n\n```python\nnumber = {at}\n```\n\nand $x_{{{at}}}$" if at % 10 == 1 else "")
         )
     open_messages(page, stack, *texts)
-
-
-def stored(page: Page) -> dict[str, Any]:
-    """The conversation that is open, as the server has it."""
-    conversation_id = page.url.rpartition("/")[2]
-    found: dict[str, Any] = page.request.get(f"/api/v1/conversations/{conversation_id}").json()
-    return found
 
 
 def scroller(page: Page) -> Locator:

@@ -43,14 +43,15 @@ class Writer:
     def __init__(self, redis: Redis) -> None:
         self.publisher = Publisher(redis, job_log())
 
-    def write(self, job_id: str, *events: Event) -> None:
+    def write(self, job_id: str, *events: Event, settled: bool = True) -> None:
         claim = job_log().claim(job_id, 1, "worker", "demo-chat")
         assert claim.answer == "ok"
         outbox = self.publisher.open(job_id, 1, "worker", claim.number)
         for event in events:
             self.publisher.emit(outbox, event)
         assert outbox.ended.wait(5)
-        settle(job_id)
+        if settled:
+            settle(job_id)
 
 
 @pytest.fixture
@@ -249,6 +250,17 @@ def test_a_question_cannot_overtake_the_answer_before_it(client: Client) -> None
     error = post(client, f"{URL}/{made['id']}/messages", body, status=409)["error"]
     assert (error["code"], error["field"]) == ("conflict", "parent")
     assert Message.objects.count() == 2
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_question_may_follow_as_soon_as_the_events_of_the_answer_before_have_ended(
+    client: Client, writer: Writer
+) -> None:
+    made = start(client)
+    writer.write(made["messages"][1]["job"], *ANSWER, END, settled=False)
+    second = post(client, f"{URL}/{made['id']}/messages", {"content": "And?", "parent": made["current"]})
+    asked = Job.objects.get(pk=second["messages"][1]["job"]).input["messages"]
+    assert [turn["content"] for turn in asked] == ["Say hello", "Hello there.", "And?"]
 
 
 @pytest.mark.usefixtures("ada")

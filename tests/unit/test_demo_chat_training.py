@@ -41,7 +41,6 @@ def batch_loss(training: Training) -> float:
 def untrained_attention(folder: Path, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Both layers' [heads, tokens, tokens] of a model of the usual width."""
     model = Training(folder, replace(TINY, width=256, heads=4)).model
-    model.set_attn_implementation("eager")
     with torch.no_grad():
         before, match = model(input_ids=tokens[None], output_attentions=True).attentions
     return before[0], match[0]

@@ -275,9 +275,12 @@ export const useConversations = defineStore("conversations", () => {
     await sent(id);
     const before = rows.get(id);
     put(row);
-    if (before !== undefined && row.updated_at <= before.updated_at) return;
+    const tree = trees.get(id);
+    // The list may have told of the question before, which brings no messages.
+    const lacksEnd = tree !== undefined && row.current !== null && !tree.some((each) => each.id === row.current);
+    if (before !== undefined && row.updated_at <= before.updated_at && !lacksEnd) return;
     // Somebody has asked. What is not open here is found by the job that answers.
-    if (trees.has(id)) await openAgain(id);
+    if (tree !== undefined) await openAgain(id);
     else await jobs.findRunning();
   }
 

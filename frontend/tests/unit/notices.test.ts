@@ -84,6 +84,15 @@ describe("what another page of the person does", () => {
     expect(server.asked.slice(before + 1)).toContain("GET /api/v1/conversations/conversation-1");
   });
 
+  it("brings it also where the list has already told of it", async () => {
+    await useConversations().open("conversation-1");
+    await fetch("http://studio/api/v1/conversations/conversation-1/messages", { method: "POST", body: JSON.stringify({ content: "Why?", parent: null }) });
+    await useConversationList().load();
+    elsewhere({});
+    await pass();
+    expect(useConversations().get("conversation-1")?.path.map((each) => each.content)).toEqual(["Why?", ""]);
+  });
+
   it("is not asked about when it was this page itself", async () => {
     await useConversations().open("conversation-1");
     useConversations().send("Why?", { conversation: "conversation-1", model: null });

@@ -11,8 +11,9 @@ from gpu_workers.demo.chat_training.chat_format import completion_text, prompt_t
 from gpu_workers.demo.chat_training.examples import Example
 from gpu_workers.demo.chat_training.mix import training_example
 
-ROWS = 8
-ROW_TOKENS = 512
+ROWS = 14
+# Hardly more than the longest example has: attention costs as much as a row is long.
+ROW_TOKENS = 320
 # What people write counts less than what the model must write; it still teaches to find and to copy.
 PROMPT_WEIGHT = 0.5
 _NO_KIND = "padding"
@@ -30,9 +31,9 @@ class Batch:
 
     @property
     def mask(self) -> torch.Tensor:
-        """What may attend to what: the same example, up to here. [rows, 1, tokens, tokens]"""
+        """Added to the attention scores: 0 within the same example up to here. [rows, 1, tokens, tokens]"""
         same = self.owners[:, :, None] == self.owners[:, None, :]
-        return same.tril()[:, None]
+        return torch.where(same.tril()[:, None], 0.0, torch.finfo(torch.float32).min)
 
 
 def make_batch(

@@ -59,6 +59,8 @@ class Training:
         shape = {"layers": plan.layers, "width": plan.width, "heads": plan.heads}
         self.model = new_model(self.tokenizer, plan.seed, **shape)
         self.averaged = new_model(self.tokenizer, plan.seed, **shape)
+        # Torch's fused attention is slow on CPUs: a third of a step.
+        self.model.set_attn_implementation("eager")
         self._optimizers = _optimizers(self.model)
         # Two thirds more tokens a second, after some minutes of compiling.
         self._forward = torch.compile(self.model) if compiled else self.model
