@@ -22,6 +22,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Of all that outlives a page together browsers take 64 kB. */
+const OUTLIVING_MAX = 16_000;
+
 let signedOut: () => void = () => undefined;
 
 /** Who is told when the server no longer knows us. */
@@ -39,10 +42,14 @@ export interface Ask {
 
 /** Ask the server; `null` for an empty answer. Throws ApiError. */
 export async function ask<T>(path: string, { method = "GET", query = {}, json, form, headers = {} }: Ask = {}): Promise<T> {
+  const body = form ?? (json === undefined ? null : JSON.stringify(json));
+  // What was changed or deleted here reaches the server also when the page is left in the same moment.
+  const keepalive = (method === "PATCH" || method === "DELETE") && (body === null || (typeof body === "string" && body.length < OUTLIVING_MAX));
   let response: Response;
   try {
     response = await fetch(withQuery(path, query), {
       method,
+      keepalive,
       credentials: "same-origin",
       headers: {
         Accept: "application/json",
@@ -51,17 +58,17 @@ export async function ask<T>(path: string, { method = "GET", query = {}, json, f
         ...(method === "GET" ? {} : { "X-CSRFToken": csrfToken() }),
         ...headers,
       },
-      body: form ?? (json === undefined ? null : JSON.stringify(json)),
+      body,
     });
   } catch (reason) {
     // fetch throws a TypeError for every network failure and tells no more than that.
     if (reason instanceof TypeError) throw new ApiError(reason.message, { status: 0, code: "offline" });
     throw reason;
   }
-  const body = await readBody(response);
+  const answer = await readBody(response);
   if (response.status === 401) signedOut();
-  if (!response.ok) throw errorOf(response, body);
-  return body as T;
+  if (!response.ok) throw errorOf(response, answer);
+  return answer as T;
 }
 
 /** A file of the server. Throws ApiError. */
