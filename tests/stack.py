@@ -63,6 +63,8 @@ class Stack:
             **os.environ,
             "AIGC_ENV": "test",
             "AIGC_DATA_DIR": str(folder),
+            # Without a trained model the demos are tiny random networks: quick, and they write until they are stopped.
+            "AIGC_DEMO_MODELS_DIR": str(folder / "no-demos"),
             "AIGC_REDIS_URL": self.redis.url,
             "AIGC_SECRET_KEY": secrets.token_hex(32),
             "AIGC_LOG_FORMAT": "console",

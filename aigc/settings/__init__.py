@@ -115,7 +115,7 @@ STORAGES = {
 }
 STATIC_URL = "/static/"
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
-DEMO_MODELS_DIR = BASE_DIR / "gpu_workers" / "demo"
+DEMO_MODELS_DIR = Path(env.text("AIGC_DEMO_MODELS_DIR", str(BASE_DIR / "gpu_workers" / "demo"))).expanduser()
 
 # --- people
 AUTH_USER_MODEL = "accounts.User"

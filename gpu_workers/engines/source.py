@@ -42,7 +42,6 @@ PROGRESS_INTERVAL_S = 0.25
 
 _DEMO_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_DEMO_FOLDER = Path(__file__).parent.parent / "demo"
 # One of these says that a folder holds a model, whatever its library.
 _MODEL_MARKS = ("config.json", "model_index.json")
 _STAMP = ".built-from"
@@ -75,6 +74,11 @@ def data_dir() -> Path:
     return Path(os.environ.get("AIGC_DATA_DIR") or "data").expanduser().resolve()
 
 
+def _demo_models_dir() -> Path:
+    """The folder of the trained demo models: AIGC_DEMO_MODELS_DIR, else where they ship."""
+    return Path(os.environ.get("AIGC_DEMO_MODELS_DIR") or Path(__file__).parent.parent / "demo").expanduser()
+
+
 def _local_folder(spec: ModelSpec, folder: Path) -> Path:
     if not folder.is_dir():
         raise EngineError(
@@ -89,7 +93,7 @@ def _local_folder(spec: ModelSpec, folder: Path) -> Path:
 
 
 def _demo_folder(spec: ModelSpec, name: str, progress: ProgressCallback) -> Path:
-    shipped = _DEMO_FOLDER / name
+    shipped = _demo_models_dir() / name
     builder = f"gpu_workers.demo.tiny_{name}"
     if not _DEMO_NAME.fullmatch(name) or not (_holds_model(shipped) or find_spec(builder)):
         raise EngineError(

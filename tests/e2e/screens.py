@@ -51,8 +51,8 @@ def main() -> int:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Stack]:
-    """The product."""
-    stack = Stack(folder)
+    """The product as people get it, with the trained demo models."""
+    stack = Stack(folder, {"AIGC_DEMO_MODELS_DIR": str(ROOT / "gpu_workers" / "demo")})
     try:
         stack.start_all()
         yield stack

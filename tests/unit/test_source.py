@@ -130,7 +130,7 @@ def test_a_shipped_demo_comes_before_a_tiny_one(
     shipped = tmp_path / "shipped" / "probe"
     shipped.mkdir(parents=True)
     (shipped / "config.json").write_text("{}")
-    monkeypatch.setattr(source, "_DEMO_FOLDER", shipped.parent)
+    monkeypatch.setenv("AIGC_DEMO_MODELS_DIR", str(shipped.parent))
     assert source.resolve(spec("demo:probe"), lambda _: None) == shipped
 
 
