@@ -6,7 +6,7 @@ BIN = .venv/bin
 TEST_WORKERS ?= 2
 TESTS ?= tests
 
-.PHONY: help run setup test test-page schema lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo screens
+.PHONY: help run setup test test-page schema messages lint lint-python lint-page fix types bench bench-peers demo-models demo-chat demo-image demo-voice eval-demo screens
 .DEFAULT_GOAL := help
 
 help: ## Show these targets
@@ -27,6 +27,11 @@ test-page: setup ## Run the page's own unit tests
 schema: setup ## Write the page's types of the API, from the OpenAPI document that the code gives
 	$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file frontend/openapi.json
 	@$(SETUP) npm run schema
+
+WORDS = aigc/locale/zh_Hans/LC_MESSAGES/django
+
+messages: setup ## Compile the admin's Chinese words
+	$(BIN)/python -c 'import polib; polib.pofile("$(WORDS).po").save_as_mofile("$(WORDS).mo")'
 
 lint: lint-python lint-page ## Check format, rules, types and the arrows between the apps
 

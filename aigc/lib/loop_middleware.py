@@ -55,7 +55,7 @@ class SessionMiddleware(LoopMiddleware, sessions_middleware.SessionMiddleware):
 
 
 class LocaleMiddleware(LoopMiddleware, locale_middleware.LocaleMiddleware):
-    """The admin's language, and that of what Django says of a field, by `Accept-Language`."""
+    """The admin's language, and that of what Django says of a field: the studio's (a cookie), or `Accept-Language`."""
 
 
 class CommonMiddleware(LoopMiddleware, common_middleware.CommonMiddleware):

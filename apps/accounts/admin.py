@@ -12,6 +12,7 @@ from django.contrib.auth.forms import UserChangeForm as DjangoUserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm
@@ -80,8 +81,8 @@ class UserAdmin(UserAdminBase, ModelAdmin):  # type: ignore[misc]  # unfold has 
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
-        ("May", {"fields": ("is_active", "is_staff", "is_superuser")}),
-        ("When", {"fields": ("created_at", "last_login")}),
+        (_("May"), {"fields": ("is_active", "is_staff", "is_superuser")}),
+        (_("When"), {"fields": ("created_at", "last_login")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
 
@@ -140,12 +141,14 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     search_fields = ("name", "prefix", "user__email")
     actions = ("revoke",)
 
-    @admin.action(description="Revoke the selected keys for good", permissions=["change"])
+    @admin.action(description=_("Revoke the selected keys for good"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """End the keys; programs that use them are refused from now on."""
         for key in queryset:
             revoke_api_key(key_id=key.pk, revoked_by=request.user.pk)
-        self.message_user(request, f"Revoked {len(queryset)} keys.", messages.SUCCESS)
+        self.message_user(
+            request, _("Keys revoked: %(number)d.") % {"number": len(queryset)}, messages.SUCCESS
+        )
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:

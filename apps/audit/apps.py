@@ -1,8 +1,9 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditConfig(AppConfig):
     """Who did what."""
 
     name = "apps.audit"
-    verbose_name = "Audit"
+    verbose_name = _("Audit")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 from unfold.admin import ModelAdmin
 
@@ -18,8 +19,16 @@ from apps.accounts.actors import Actor
 from apps.accounts.models import User
 from apps.accounts.services import actor_for_session
 from apps.catalog.models import Model
-from apps.catalog.selectors import model_states
+from apps.catalog.selectors import LoadState, model_states
 from apps.catalog.services import disable_model, enable_model, make_default, save_model
+
+STATES: dict[LoadState, Any] = {
+    "idle": _("idle"),
+    "downloading": _("downloading"),
+    "loading": _("loading"),
+    "ready": _("ready"),
+    "failed": _("failed"),
+}
 
 
 @admin.register(Model)
@@ -34,18 +43,21 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     fieldsets = (
         (None, {"fields": ("id", "name", "notes", "enabled", "is_default")}),
         (
-            "What runs it",
+            _("What runs it"),
             {"fields": ("medium", "engine", "source", "revision", "quantization", "dtype", "options")},
         ),
-        ("What it is", {"fields": ("demo", "random", "size_bytes", "languages", "created_at", "updated_at")}),
+        (
+            _("What it is"),
+            {"fields": ("demo", "random", "size_bytes", "languages", "created_at", "updated_at")},
+        ),
     )
 
-    @admin.display(description="Download", ordering="size_bytes")
+    @admin.display(description=_("Download"), ordering="size_bytes")
     def size(self, model: Model) -> str:
         """What enabling it fetches."""
         return filesizeformat(model.size_bytes) if model.size_bytes else "-"
 
-    @admin.display(description="State")
+    @admin.display(description=_("State"))
     def state(self, model: Model) -> str:
         """What the workers say about it."""
         state = model_states([model.pk])[model.pk]
@@ -54,19 +66,19 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             if state["total"] and state["state"] != "ready"
             else ""
         )
-        return f"{state['state']}{share} {state['message']}".rstrip()
+        return f"{STATES[state['state']]}{share} {state['message']}".rstrip()
 
-    @admin.action(description="Enable: fetch and offer", permissions=["change"])
+    @admin.action(description=_("Enable: fetch and offer"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         """Enable the selected models."""
         self._for_each(request, queryset, enable_model)
 
-    @admin.action(description="Disable", permissions=["change"])
+    @admin.action(description=_("Disable"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         """Disable the selected models."""
         self._for_each(request, queryset, disable_model)
 
-    @admin.action(description="Make the default of its medium", permissions=["change"])
+    @admin.action(description=_("Make the default of its medium"), permissions=["change"])
     def set_default(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         """Make the selected models the defaults of their media."""
         self._for_each(request, queryset, make_default)
@@ -80,7 +92,7 @@ class ModelAdminPage(ModelAdmin):  # type: ignore[misc]  # unfold has no types
             except AppError as error:
                 self.message_user(request, error.message, messages.ERROR)
             else:
-                self.message_user(request, f"{model_id}: done.", messages.SUCCESS)
+                self.message_user(request, _("%(id)s: done.") % {"id": model_id}, messages.SUCCESS)
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 
 class Medium(models.TextChoices):
     """What a model makes."""
 
-    CHAT = "chat", "Chat"
-    IMAGE = "image", "Image"
-    VOICE = "voice", "Voice"
+    CHAT = "chat", _("Chat")
+    IMAGE = "image", _("Image")
+    VOICE = "voice", _("Voice")
 
 
 class Engine(models.TextChoices):
     """The code that runs a model."""
 
     DEEPSEEK = "deepseek", "DeepSeek (transformers)"
-    OPENAI = "openai", "OpenAI-style server"
+    OPENAI = "openai", _("OpenAI-style server")
     SDXL = "sdxl", "SDXL (diffusers)"
     VITS = "vits", "VITS (TTS)"
     ESPEAK = "espeak", "eSpeak NG"
@@ -40,25 +41,25 @@ FOLDER_STARTS = ("/", "~", "./", "../")
 class Origin(models.TextChoices):
     """Where a model's files or server are."""
 
-    BUILT_IN = "built_in", "Part of the product"
-    DEMO = "demo", "Ships with the product or is made on the spot"
-    FOLDER = "folder", "A folder of the worker's machine"
-    DOWNLOAD = "download", "Downloaded from the hub or the engine's own list"
-    SERVER = "server", "A server that the worker asks"
+    BUILT_IN = "built_in", _("Part of the product")
+    DEMO = "demo", _("Ships with the product or is made on the spot")
+    FOLDER = "folder", _("A folder of the worker's machine")
+    DOWNLOAD = "download", _("Downloaded from the hub or the engine's own list")
+    SERVER = "server", _("A server that the worker asks")
 
 
 class Quantization(models.TextChoices):
     """How the weights are stored on the device."""
 
-    NONE = "none", "None"
-    INT8 = "int8", "8 bit"
-    INT4 = "int4", "4 bit"
+    NONE = "none", _("None")
+    INT8 = "int8", _("8 bit")
+    INT4 = "int4", _("4 bit")
 
 
 class Dtype(models.TextChoices):
     """The number format that the model computes in."""
 
-    AUTO = "auto", "Automatic"
+    AUTO = "auto", _("Automatic")
     FLOAT32 = "float32", "float32"
     FLOAT16 = "float16", "float16"
     BFLOAT16 = "bfloat16", "bfloat16"
@@ -78,45 +79,58 @@ class Model(models.Model):
     """A catalogue entry. `source` is a hub id, a local path, `demo:NAME` or the URL of a remote server."""
 
     id = models.CharField(
+        _("ID"),
         primary_key=True,
         max_length=60,
-        validators=[RegexValidator(MODEL_ID, "Use small letters, digits, dots and hyphens.")],
-        help_text="The name that programs use; it does not change.",
+        validators=[RegexValidator(MODEL_ID, _("Use small letters, digits, dots and hyphens."))],
+        help_text=_("The name that programs use; it does not change."),
     )
-    name = models.CharField(max_length=100)
-    notes = models.TextField(blank=True, help_text="What people should know before they choose it.")
+    name = models.CharField(_("name"), max_length=100)
+    notes = models.TextField(
+        _("notes"), blank=True, help_text=_("What people should know before they choose it.")
+    )
 
     # What runs it
-    medium = models.CharField(max_length=10, choices=Medium.choices)
-    engine = models.CharField(max_length=20, choices=Engine.choices)
-    source = models.CharField(max_length=300, blank=True)
+    medium = models.CharField(_("medium"), max_length=10, choices=Medium.choices)
+    engine = models.CharField(_("engine"), max_length=20, choices=Engine.choices)
+    source = models.CharField(_("source"), max_length=300, blank=True)
     revision = models.CharField(
-        max_length=100, blank=True, help_text="A commit, tag or branch of the source."
+        _("revision"), max_length=100, blank=True, help_text=_("A commit, tag or branch of the source.")
     )
-    quantization = models.CharField(max_length=4, choices=Quantization.choices, default=Quantization.NONE)
-    dtype = models.CharField(max_length=8, choices=Dtype.choices, default=Dtype.AUTO)
-    options = models.JSONField(default=dict, blank=True, help_text="The engine's own options, as an object.")
+    quantization = models.CharField(
+        _("quantization"), max_length=4, choices=Quantization.choices, default=Quantization.NONE
+    )
+    dtype = models.CharField(_("number format"), max_length=8, choices=Dtype.choices, default=Dtype.AUTO)
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_("The engine's own options, as an object.")
+    )
 
     # Whether people can choose it
-    enabled = models.BooleanField(default=False)
+    enabled = models.BooleanField(_("enabled"), default=False)
     is_default = models.BooleanField(
-        default=False, help_text="Taken when a job of its medium names no model."
+        _("default"), default=False, help_text=_("Taken when a job of its medium names no model.")
     )
 
     # What it is
-    demo = models.BooleanField(default=False, help_text="Ships with the product or is made on the spot.")
-    random = models.BooleanField(default=False, help_text="Untrained weights: the output means nothing.")
+    demo = models.BooleanField(
+        _("demo"), default=False, help_text=_("Ships with the product or is made on the spot.")
+    )
+    random = models.BooleanField(
+        _("untrained"), default=False, help_text=_("Untrained weights: the output means nothing.")
+    )
     size_bytes = models.PositiveBigIntegerField(
-        default=0, help_text="To download; 0 means nothing to download."
+        _("download size"), default=0, help_text=_("To download; 0 means nothing to download.")
     )
     languages = models.JSONField(
-        default=list, blank=True, help_text='Codes such as ["en", "zh"]; [] means any.'
+        _("languages"), default=list, blank=True, help_text=_('Codes such as ["en", "zh"]; [] means any.')
     )
 
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
         ordering = ("medium", "-is_default", "-enabled", "name")
         constraints = (
             models.UniqueConstraint(
@@ -149,12 +163,12 @@ class Model(models.Model):
         engines = ENGINES_OF_MEDIUM.get(self.medium, frozenset())
         if self.engine and self.engine not in engines:
             choices = ", ".join(sorted(engines))
-            raise ValidationError(
-                {"engine": f"{self.engine} does not make {self.medium}; choose one of {choices}."}
-            )
+            message = _("%(engine)s does not make %(medium)s; choose one of %(choices)s.")
+            about = {"engine": self.engine, "medium": self.medium, "choices": choices}
+            raise ValidationError({"engine": message % about})
         if not isinstance(self.options, dict):
-            raise ValidationError({"options": 'Write an object, such as {"steps": 30}.'})
+            raise ValidationError({"options": _('Write an object, such as {"steps": 30}.')})
         if not isinstance(self.languages, list) or not all(isinstance(code, str) for code in self.languages):
-            raise ValidationError({"languages": 'Write a list of codes, such as ["en", "zh"].'})
+            raise ValidationError({"languages": _('Write a list of codes, such as ["en", "zh"].')})
         if self.is_default and not self.enabled:
-            raise ValidationError({"is_default": "The default model must be enabled."})
+            raise ValidationError({"is_default": _("The default model must be enabled.")})

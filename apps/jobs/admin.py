@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 from unfold.admin import ModelAdmin
 
@@ -44,7 +45,7 @@ class JobAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     list_select_related = ("owner",)
 
-    @admin.display(description="Reason")
+    @admin.display(description=_("Reason"))
     def reason(self, job: Job) -> str:
         """Why it failed."""
         return str((job.error or {}).get("message", ""))

@@ -1,6 +1,7 @@
 """Every generation of every medium is a job; this app owns them."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 
@@ -8,6 +9,7 @@ class JobsConfig(AppConfig):
     """The jobs app."""
 
     name = "apps.jobs"
+    verbose_name = _("Jobs")
 
     @override
     def ready(self) -> None:

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from apps.jobs.states import MAX_ATTEMPTS, TERMINAL, UNFINISHED, Status, Tier
@@ -14,38 +15,49 @@ from apps.jobs.states import MAX_ATTEMPTS, TERMINAL, UNFINISHED, Status, Tier
 class Job(models.Model):
     """One generation of any medium."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="jobs")
-    owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="jobs")
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", models.CASCADE, verbose_name=_("workspace"), related_name="jobs"
+    )
+    owner = models.ForeignKey("accounts.User", models.CASCADE, verbose_name=_("owner"), related_name="jobs")
 
     # What was asked.
-    kind = models.CharField(max_length=10)
-    input = models.JSONField()
-    model = models.CharField(max_length=200)
-    spec = models.JSONField(help_text="The catalogue entry as it was: every attempt runs the same model.")
-    tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.INTERACTIVE)
-    priority = models.PositiveSmallIntegerField(default=0)
-    purpose = models.CharField(
-        max_length=20, blank=True, help_text="Empty when a person asked; else what the product wants it for."
+    kind = models.CharField(_("kind"), max_length=10)
+    input = models.JSONField(_("input"))
+    model = models.CharField(_("model"), max_length=200)
+    spec = models.JSONField(
+        _("model as it was"), help_text=_("The catalogue entry as it was: every attempt runs the same model.")
     )
-    idempotency_key = models.CharField(max_length=200, blank=True)
-    input_digest = models.CharField(max_length=64, help_text="SHA-256 of kind, model and input.")
+    tier = models.CharField(_("tier"), max_length=12, choices=Tier.choices, default=Tier.INTERACTIVE)
+    priority = models.PositiveSmallIntegerField(_("priority"), default=0)
+    purpose = models.CharField(
+        _("purpose"),
+        max_length=20,
+        blank=True,
+        help_text=_("Empty when a person asked; else what the product wants it for."),
+    )
+    idempotency_key = models.CharField(_("idempotency key"), max_length=200, blank=True)
+    input_digest = models.CharField(
+        _("digest"), max_length=64, help_text=_("SHA-256 of kind, model and input.")
+    )
 
     # Where it stands.
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    attempt = models.PositiveSmallIntegerField(default=1)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     sent_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its message last went to the broker."
+        _("sent"), null=True, blank=True, help_text=_("When its message last went to the broker.")
     )
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     # What came of it.
-    result = models.JSONField(null=True, blank=True)
-    error = models.JSONField(null=True, blank=True)
+    result = models.JSONField(_("result"), null=True, blank=True)
+    error = models.JSONField(_("error"), null=True, blank=True)
 
     class Meta:
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="job_status_known"),
@@ -93,13 +105,17 @@ class Job(models.Model):
 class Artifact(models.Model):
     """A file that a job made. Equal content is stored once."""
 
-    id = models.UUIDField(primary_key=True, editable=False)
-    job = models.ForeignKey(Job, models.CASCADE, related_name="artifacts")
-    media_type = models.CharField(max_length=100)
-    size = models.PositiveBigIntegerField()
-    sha256 = models.CharField(max_length=64, db_index=True)
-    file = models.CharField(max_length=200, help_text="Name in the storage.")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    id = models.UUIDField(_("ID"), primary_key=True, editable=False)
+    job = models.ForeignKey(Job, models.CASCADE, verbose_name=_("job"), related_name="artifacts")
+    media_type = models.CharField(_("media type"), max_length=100)
+    size = models.PositiveBigIntegerField(_("size"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64, db_index=True)
+    file = models.CharField(_("file"), max_length=200, help_text=_("Name in the storage."))
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("artifact")
+        verbose_name_plural = _("artifacts")
 
     @override
     def __str__(self) -> str:
@@ -109,16 +125,24 @@ class Artifact(models.Model):
 class Upload(models.Model):
     """A file that a user gave, to be an attachment of jobs."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, related_name="uploads")
-    owner = models.ForeignKey("accounts.User", models.CASCADE, related_name="uploads")
-    media_type = models.CharField(max_length=100)
-    width = models.PositiveIntegerField()
-    height = models.PositiveIntegerField()
-    size = models.PositiveBigIntegerField()
-    sha256 = models.CharField(max_length=64, db_index=True)
-    file = models.CharField(max_length=200, help_text="Name in the storage.")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    id = models.UUIDField(_("ID"), primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", models.CASCADE, verbose_name=_("workspace"), related_name="uploads"
+    )
+    owner = models.ForeignKey(
+        "accounts.User", models.CASCADE, verbose_name=_("owner"), related_name="uploads"
+    )
+    media_type = models.CharField(_("media type"), max_length=100)
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+    size = models.PositiveBigIntegerField(_("size"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64, db_index=True)
+    file = models.CharField(_("file"), max_length=200, help_text=_("Name in the storage."))
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("upload")
+        verbose_name_plural = _("uploads")
 
     @override
     def __str__(self) -> str:

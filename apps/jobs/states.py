@@ -1,17 +1,18 @@
 """The states of a job. A terminal state never changes."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.TextChoices):
     """Where a job stands."""
 
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    CANCELLED = "cancelled", "Cancelled"
-    BLOCKED = "blocked", "Blocked"
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    BLOCKED = "blocked", _("Blocked")
 
 
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
@@ -22,5 +23,5 @@ MAX_ATTEMPTS = 3
 class Tier(models.TextChoices):
     """Who waits: a person in front of a screen, or a program that can."""
 
-    INTERACTIVE = "interactive", "Interactive"
-    BATCH = "batch", "Batch"
+    INTERACTIVE = "interactive", _("Interactive")
+    BATCH = "batch", _("Batch")

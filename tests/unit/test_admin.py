@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import re
+
+import polib
 import pytest
+from django.conf import settings
 from django.contrib.admin.sites import site
 from django.db.models import Model as DjangoModel
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from apps.accounts.models import ApiKey, User
 from apps.accounts.services import authenticate_bearer, create_api_key
@@ -20,6 +26,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("run_redis")]
 OURS = sorted(
     (model for model in site._registry if model.__module__.startswith("apps.")), key=lambda m: m.__name__
 )
+
+
+WORDS = settings.BASE_DIR / "aigc" / "locale" / "zh_Hans" / "LC_MESSAGES"
+CHINESE = re.compile("[\u4e00-\u9fff]")
+# Written alike in both languages.
+SAME = {"ID", "SHA-256"}
 
 
 @pytest.fixture
@@ -48,6 +60,39 @@ def test_every_list_search_and_form_opens(client: Client, model: type[DjangoMode
     if row is not None:
         assert client.get(url(model, "change", row.pk)).status_code == 200
     assert client.get(url(model, "add")).status_code in {200, 403}
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_a_list_speaks_the_language_that_the_studio_was_set_to(
+    client: Client, model: type[DjangoModel]
+) -> None:
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    page = client.get(url(model, "changelist"), headers={"Accept-Language": "en"}).text
+    with translation.override("zh-hans"):
+        names = [str(field.verbose_name) for field in model._meta.fields if field.name in page]
+        titles = [str(model._meta.verbose_name_plural), str(model._meta.app_config.verbose_name)]
+    assert [name for name in (*names, *titles) if not CHINESE.search(name) and name not in SAME] == []
+    assert [title for title in titles if title not in page] == []
+
+
+def words(file: polib.POFile | polib.MOFile) -> dict[str, str]:
+    return {entry.msgid: entry.msgstr or entry.msgstr_plural[0] for entry in file}
+
+
+def test_every_name_of_the_admin_has_chinese_words_and_they_are_compiled() -> None:
+    written = words(polib.pofile(WORDS / "django.po"))
+    asked = {
+        call.args[0].value
+        for file in settings.BASE_DIR.glob("apps/*/*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "_"
+        if isinstance(call.args[0], ast.Constant)
+    }
+    assert len(asked) > 100
+    assert asked - written.keys() == set()
+    assert {text for text in written.values() if not CHINESE.search(text)} <= SAME
+    assert words(polib.mofile(str(WORDS / "django.mo"))) == written, "run `make messages`"
 
 
 def test_the_admin_signs_in_through_the_studio(client: Client) -> None:

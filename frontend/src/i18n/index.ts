@@ -34,5 +34,7 @@ export async function setLocale(locale: Locale): Promise<void> {
   }
   i18n.global.locale.value = locale;
   document.documentElement.lang = locale === "zh" ? "zh-CN" : "en";
+  // By this cookie Django's admin speaks it, too.
+  document.cookie = `django_language=${locale === "zh" ? "zh-hans" : "en"}; Path=/; Max-Age=31536000; SameSite=Lax`;
   await nextTick();
 }
