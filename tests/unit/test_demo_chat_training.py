@@ -18,7 +18,7 @@ from gpu_workers.demo.chat_training.train import Plan, Training, rate_factor
 
 pytestmark = pytest.mark.engines
 
-TINY = Plan(steps=60, seed=3, layers=2, width=32, heads=2, rows=2, row_tokens=256, tokenizer_sample=400)
+TINY = Plan(steps=120, seed=3, layers=2, width=32, heads=2, rows=2, row_tokens=256, tokenizer_sample=400)
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +103,11 @@ def test_a_state_of_another_seed_is_refused(tmp_path: Path) -> None:
         Training(tmp_path, Plan(steps=1, seed=4, layers=2, width=32, heads=2))
 
 
-def test_the_rates_rise_stay_and_fall_to_nothing() -> None:
+def test_the_rates_rise_and_fall_to_nothing() -> None:
     factors = [rate_factor(step, 1000) for step in range(1000)]
     assert factors[0] < 0.1
-    assert factors[400] == 1.0
+    assert max(factors) == factors[49] > 0.9
+    assert factors[500] == 0.5
     assert 0 < factors[-1] < 0.01
 
 

@@ -19,14 +19,14 @@ from gpu_workers.demo.chat_training.topics import product_questions
 
 # Examples of each kind in a hundred.
 SHARES: dict[Generator, float] = {
-    arithmetic.sums: 18,
-    arithmetic.stories: 3,
+    arithmetic.sums: 12,
+    arithmetic.stories: 2,
     arithmetic.comparisons: 2,
     arithmetic.follow_ups: 2,
-    product_questions: 26,
-    passages.found: 15,
-    passages.not_found: 8,
-    everything_else.unknown_things: 6,
+    product_questions: 34,
+    passages.found: 16,
+    passages.not_found: 9,
+    everything_else.unknown_things: 4,
     everything_else.greetings: 2,
     everything_else.gibberish: 1,
     conversations.recalled: 3,
@@ -34,10 +34,10 @@ SHARES: dict[Generator, float] = {
     conversations.shorter: 2,
     conversations.other_language: 2,
     conversations.after_talk: 2,
-    small_jobs.titles: 3,
-    small_jobs.descriptions: 2,
-    small_jobs.tags: 2,
-    copying.short_lists: 2,
+    small_jobs.titles: 2,
+    small_jobs.descriptions: 1,
+    small_jobs.tags: 1,
+    copying.short_lists: 1,
 }
 # Copying is practised, growing less until this many examples were seen.
 PRACTICE_EXAMPLES = 20_000

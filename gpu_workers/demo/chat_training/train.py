@@ -24,10 +24,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
 TOKENIZER = "tokenizer"
-MUON_RATE, ADAM_RATE = 0.02, 0.003
+MUON_RATE, ADAM_RATE = 0.01, 0.0015
 WARM_UP_STEPS = 50
-# The rates stay, and fall to nothing over the last part: so training can go on from any checkpoint.
-DECAY_SHARE = 0.25
 # The exported weights are a running mean over about this many steps, which serves as a decay at any time.
 AVERAGED_STEPS = 300
 GRADIENT_NORM = 1.0
@@ -109,7 +107,11 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
         for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+            rates = [group["initial_lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(kept)
+            # Ours, also where the state was made at others.
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate
         log.info("going on at step %d after %.2f M tokens", self.step, self.tokens / 1e6)
 
     def _train_on_next(self) -> _Losses:
@@ -139,9 +141,11 @@ class Training:
 
 
 def rate_factor(step: int, steps: int) -> float:
-    """Up, level, and down to nothing at the end."""
-    warm = min(1.0, (step + 1) / min(WARM_UP_STEPS, steps / 10))
-    return warm * min(1.0, (steps - step) / max(1, round(steps * DECAY_SHARE)))
+    """Up, and from there down to nothing at the end.
+
+    Batches are small: at a rate that stays, what one step teaches the next ones shake out again.
+    """
+    return min((step + 1) / min(WARM_UP_STEPS, steps / 10), 1.0) * (1 - step / steps)
 
 
 @dataclass(frozen=True, slots=True)
