@@ -15,9 +15,11 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any, NoReturn, Protocol
 
 import aiohttp
+import orjson
 import stamina
 import structlog
 
@@ -276,8 +278,10 @@ class Client:
         body = self._body_of(
             endpoint, stream.params, stream.pictures, text=text, max_tokens=stream.tokens_left
         )
+        # Pictures make it megabytes: the loop that all other streams share must not write them out.
+        data = await asyncio.to_thread(orjson.dumps, body) if stream.pictures else orjson.dumps(body)
         async with self._session.post(
-            endpoint.url, json=body, headers=endpoint.headers(), allow_redirects=False
+            endpoint.url, data=BytesIO(data), headers=endpoint.headers(), allow_redirects=False
         ) as response:
             if response.status != HTTPStatus.OK:
                 await self._refused(endpoint, response)

@@ -57,7 +57,11 @@ class Endpoint:
 
     def headers(self) -> dict[str, str]:
         """Headers of every request; identity encoding, since compressed events arrive in lumps."""
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "identity",
+        }
         return headers if self.key is None else headers | {"Authorization": f"Bearer {self.key}"}
 
 
