@@ -18,12 +18,17 @@ from safetensors.torch import load_file  # noqa: E402
 from gpu_workers.demo import training_run  # noqa: E402
 from gpu_workers.demo.image_evaluation import measures, painting, sheet  # noqa: E402
 from gpu_workers.demo.image_evaluation.painting import Order, loaded  # noqa: E402
-from gpu_workers.demo.image_training import latent_pool, painter_training, vae_training  # noqa: E402
+from gpu_workers.demo.image_training import (  # noqa: E402
+    latent_pool,
+    painter_training,
+    text_training,
+    vae_training,
+)
 from gpu_workers.demo.image_training.__main__ import build  # noqa: E402
 from gpu_workers.demo.image_training.captions import caption  # noqa: E402
 from gpu_workers.demo.image_training.drawing import paint  # noqa: E402
 from gpu_workers.demo.image_training.export import MAX_BYTES  # noqa: E402
-from gpu_workers.demo.image_training.networks import Painter, make_vae, tokenize  # noqa: E402
+from gpu_workers.demo.image_training.networks import Painter, TextEncoders, make_vae, tokenize  # noqa: E402
 from gpu_workers.demo.image_training.scenes import (  # noqa: E402
     SIDE,
     Landscape,
@@ -39,7 +44,7 @@ from gpu_workers.demo.training_run import Course, TrainingRun  # noqa: E402
 
 pytestmark = pytest.mark.engines
 
-VAE_STEPS, STEPS, SCENES = 2, 3, 16
+VAE_STEPS, TEXT_STEPS, STEPS, SCENES = 2, 2, 3, 16
 
 
 class Killed(Exception):
@@ -62,6 +67,7 @@ def few_pictures() -> Iterator[None]:
         patch.setattr(latent_pool, "_AT_ONCE", SCENES)
         patch.setattr(vae_training, "_MEASURED_SCENES", SCENES)
         patch.setattr(painter_training, "BATCH", 8)
+        patch.setattr(text_training, "BATCH", 8)
         yield
 
 
@@ -74,7 +80,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(state: Path, out: Path) -> None:
-    build(state=state, out=out, seed=1, vae_steps=VAE_STEPS, scenes=SCENES, steps=STEPS)
+    build(
+        state=state, out=out, seed=1, vae_steps=VAE_STEPS, text_steps=TEXT_STEPS, scenes=SCENES, steps=STEPS
+    )
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -103,12 +111,13 @@ def test_a_training_killed_at_any_step_ends_with_the_same_weights(
         return take_step(run, loss_of)
 
     monkeypatch.setattr(TrainingRun, "_take_step", counted)
-    deadly = {1, VAE_STEPS + 2}  # within the VAE's steps, then within the painter's
+    # Within the VAE's steps, the text encoders', the painter's.
+    deadly = {1, VAE_STEPS + 1, VAE_STEPS + TEXT_STEPS + 2}
     while deadly:
         with pytest.raises(Killed):
             train(tmp_path / "state", tmp_path / "pipeline")
     train(tmp_path / "state", tmp_path / "pipeline")
-    assert taken == VAE_STEPS + STEPS, "no step is taken twice"
+    assert taken == VAE_STEPS + TEXT_STEPS + STEPS, "no step is taken twice"
     whole, resumed = weights(trained), weights(tmp_path / "pipeline")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -194,6 +203,54 @@ def test_captions_fit_and_unknown_words_are_read_as_bytes() -> None:
     assert tokenizer.unk_token_id not in unknown[1:-1]
 
 
+# --- the text encoders
+
+
+def test_a_scene_answers_every_question_that_a_caption_may_answer() -> None:
+    told: dict[str, set[object]] = {name: set() for name in text_training.QUESTIONS}
+    for number in range(600):
+        for (name, values), answer in zip(
+            text_training.QUESTIONS.items(), text_training.answers(training_scene(1, number)), strict=True
+        ):
+            told[name].add(values[answer])
+    never = {name: set(values) - told[name] for name, values in text_training.QUESTIONS.items()}
+    # Of two groups each has one or two things.
+    assert {name: values for name, values in never.items() if values} == {"second count": {3, 4}}
+
+
+def test_a_scene_answers_with_what_it_shows() -> None:
+    scene = unseen_objects(1, 0, groups=2)
+    numbers = text_training.answers(scene)
+    told = {
+        name: values[number]
+        for (name, values), number in zip(text_training.QUESTIONS.items(), numbers, strict=True)
+    }
+    first, second = scene.groups
+    assert (told["background"], told["arrangement"]) == (scene.background, scene.arrangement)
+    assert (told["first shape"], told["first colour"], told["first count"]) == (
+        first.shape, first.colour, first.count,
+    )  # fmt: skip
+    assert told["second colour"] == second.colour
+    assert {told[part] for part in ("sky", "light", "houses", "boat")} == {text_training.NOTHING}
+
+
+def test_the_encoders_learn_to_be_read_and_are_then_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_training, "BATCH", 64)
+    losses: list[float] = []
+    take_step = TrainingRun._take_step
+
+    def noted(run: TrainingRun, loss_of: Callable[[int], Any]) -> float:
+        losses.append(take_step(run, loss_of))
+        return losses[-1]
+
+    monkeypatch.setattr(TrainingRun, "_take_step", noted)
+    texts = text_training.train_texts(tmp_path, learn_tokens(), seed=1, steps=30, device="cpu")
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    assert not any(weight.requires_grad for weight in Painter(texts).texts.parameters())
+
+
 # --- the export
 
 
@@ -215,9 +272,9 @@ def test_diffusers_loads_the_export_with_every_part(trained: Path) -> None:
 def test_the_training_reads_captions_as_the_pipeline_does(trained: Path) -> None:
     pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(trained, torch_dtype=torch.float32)
     tokens = learn_tokens()
-    painter = Painter(tokens[0]).eval()
-    for part in ("text_encoder", "text_encoder_2", "unet"):
-        getattr(painter, part).load_state_dict(getattr(pipeline, part).state_dict())
+    painter = Painter(TextEncoders(tokens[0])).eval()
+    for name in ("text_encoder", "text_encoder_2"):
+        getattr(painter.texts, name).load_state_dict(getattr(pipeline, name).state_dict())
     texts = ["three red circles", "夜晚的湖"]
     seen: dict[str, Any] = {}
     painter.unet.register_forward_pre_hook(lambda _, args, given: seen.update(given), with_kwargs=True)

@@ -12,6 +12,7 @@ import torch
 from gpu_workers.demo.image_training.export import export
 from gpu_workers.demo.image_training.latent_pool import make_pool
 from gpu_workers.demo.image_training.painter_training import train_painter
+from gpu_workers.demo.image_training.text_training import train_texts
 from gpu_workers.demo.image_training.tokens import learn_tokens
 from gpu_workers.demo.image_training.vae_training import train_vae
 from gpu_workers.engines.device import pick_device
@@ -25,6 +26,7 @@ def build(
     out: Path,
     seed: int,
     vae_steps: int,
+    text_steps: int,
     scenes: int,
     steps: int,
     device: str = "cpu",
@@ -35,7 +37,10 @@ def build(
     tokens = learn_tokens()
     vae = train_vae(state, seed=seed, steps=vae_steps, device=device)
     pool = make_pool(vae, state / f"latents-{vae_steps}", seed=seed, scenes=scenes)
-    painter = train_painter(state, pool, tokens, seed=seed, steps=steps, device=device, compiled=compiled)
+    texts = train_texts(state, tokens, seed=seed, steps=text_steps, device=device)
+    painter = train_painter(
+        state, texts, pool, tokens, seed=seed, steps=steps, device=device, compiled=compiled
+    )
     log.info("wrote %s, %d bytes", out, export(out, vae, painter, tokens))
 
 
@@ -45,8 +50,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=20240718)
     parser.add_argument("--vae-steps", type=int, default=5000)
+    parser.add_argument("--text-steps", type=int, default=800)
     parser.add_argument("--scenes", type=int, default=32768)
-    parser.add_argument("--steps", type=int, default=10000)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -56,6 +62,7 @@ def main() -> None:
         out=arguments.out,
         seed=arguments.seed,
         vae_steps=arguments.vae_steps,
+        text_steps=arguments.text_steps,
         scenes=arguments.scenes,
         steps=arguments.steps,
         device=pick_device(),

@@ -17,8 +17,8 @@ def export(folder: Path, vae: AutoencoderKL, painter: Painter, tokens: tuple[dic
     tokenizer, tokenizer_2 = make_tokenizers(*tokens)
     pipeline = StableDiffusionXLPipeline(
         vae=vae.half(),
-        text_encoder=painter.text_encoder.half(),
-        text_encoder_2=painter.text_encoder_2.half(),
+        text_encoder=painter.texts.text_encoder.half(),
+        text_encoder_2=painter.texts.text_encoder_2.half(),
         tokenizer=tokenizer,
         tokenizer_2=tokenizer_2,
         unet=painter.unet.half(),

@@ -21,7 +21,7 @@ _VAE_WIDTHS = (16, 48, 96)
 PIXELS_A_LATENT = 2 ** (len(_VAE_WIDTHS) - 1)
 SAMPLE_SIZE = SIDE // PIXELS_A_LATENT
 
-_TEXT_WIDTH = 128
+TEXT_WIDTH = 128
 _TIME_IDS, _TIME_ID_WIDTH = 6, 16
 
 
@@ -54,31 +54,48 @@ def make_scheduler() -> EulerDiscreteScheduler:
     )
 
 
-class Painter(torch.nn.Module):  # type: ignore[misc]  # torch's own types are not read
-    """What learns to paint from captions: both text encoders and the UNet, trained as one."""
+class TextEncoders(torch.nn.Module):  # type: ignore[misc]  # torch's own types are not read
+    """SDXL's two, with what the pipeline takes from them."""
 
     def __init__(self, vocabulary: dict[str, int]) -> None:
         super().__init__()
         self.text_encoder = CLIPTextModel(_text_config("quick_gelu", vocabulary))
         self.text_encoder_2 = CLIPTextModelWithProjection(_text_config("gelu", vocabulary))
+
+    def attend_plainly(self) -> None:
+        """For CPUs: there torch's fused attention is slow on the way back."""
+        for encoder in (self.text_encoder, self.text_encoder_2):
+            encoder.set_attn_implementation("eager")
+
+    @override
+    def forward(self, tokens: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """States, texts × tokens × 2 TEXT_WIDTH, and pooled texts, texts × TEXT_WIDTH; `tokens` for each encoder.
+
+        As the pipeline has them: the last hidden states but one of both, and the second's pooled text.
+        """
+        first = self.text_encoder(tokens[0], output_hidden_states=True).hidden_states[-2]
+        second = self.text_encoder_2(tokens[1], output_hidden_states=True)
+        return torch.cat([first, second.hidden_states[-2]], dim=-1), second.text_embeds
+
+
+class Painter(torch.nn.Module):  # type: ignore[misc]  # the same
+    """What paints from captions: text encoders that are trained already, and the UNet that learns."""
+
+    def __init__(self, texts: TextEncoders) -> None:
+        super().__init__()
+        self.texts = texts.requires_grad_(False)
         self.unet = _make_unet()
 
     @override
     def forward(
         self, noisy: torch.Tensor, times: torch.Tensor, tokens: Sequence[torch.Tensor], kept: torch.Tensor
     ) -> torch.Tensor:
-        """The predicted v of noisy latents; `tokens` for each encoder, `kept` 0 where the caption is dropped.
-
-        The text goes in as the pipeline puts it in: the last hidden states but one of both encoders, and the
-        second's pooled text; zeros for no caption.
-        """
-        first = self.text_encoder(tokens[0], output_hidden_states=True).hidden_states[-2]
-        second = self.text_encoder_2(tokens[1], output_hidden_states=True)
-        states = torch.cat([first, second.hidden_states[-2]], dim=-1) * kept[:, None, None]
+        """The predicted v of noisy latents; `kept` is 0 where the caption is dropped: zeros, as in the pipeline."""
+        states, pooled = self.texts(tokens)
         sizes = torch.tensor([SIDE, SIDE, 0, 0, SIDE, SIDE], dtype=noisy.dtype, device=noisy.device)
-        added = {"text_embeds": second.text_embeds * kept[:, None], "time_ids": sizes.expand(len(noisy), -1)}
+        added = {"text_embeds": pooled * kept[:, None], "time_ids": sizes.expand(len(noisy), -1)}
         predicted: torch.Tensor = self.unet(
-            noisy, times, encoder_hidden_states=states, added_cond_kwargs=added
+            noisy, times, encoder_hidden_states=states * kept[:, None, None], added_cond_kwargs=added
         ).sample
         return predicted
 
@@ -106,10 +123,10 @@ def _make_unet() -> UNet2DConditionModel:
         transformer_layers_per_block=(1, 1, 1, 1),
         attention_head_dim=(1, 2, 4, 5),
         use_linear_projection=True,
-        cross_attention_dim=2 * _TEXT_WIDTH,
+        cross_attention_dim=2 * TEXT_WIDTH,
         addition_embed_type="text_time",
         addition_time_embed_dim=_TIME_ID_WIDTH,
-        projection_class_embeddings_input_dim=_TIME_IDS * _TIME_ID_WIDTH + _TEXT_WIDTH,
+        projection_class_embeddings_input_dim=_TIME_IDS * _TIME_ID_WIDTH + TEXT_WIDTH,
     )
 
 
@@ -117,13 +134,13 @@ def _text_config(activation: str, vocabulary: dict[str, int]) -> CLIPTextConfig:
     start, end = vocabulary["<|startoftext|>"], vocabulary["<|endoftext|>"]
     return CLIPTextConfig(
         vocab_size=len(vocabulary),
-        hidden_size=_TEXT_WIDTH,
-        intermediate_size=4 * _TEXT_WIDTH,
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
         num_hidden_layers=3,
         num_attention_heads=4,
         max_position_embeddings=MAX_TOKENS,
         hidden_act=activation,
-        projection_dim=_TEXT_WIDTH,
+        projection_dim=TEXT_WIDTH,
         bos_token_id=start,
         eos_token_id=end,
         pad_token_id=end,

@@ -1,4 +1,4 @@
-"""Teaches the text encoders and the UNet to paint the latents of a scene from its caption."""
+"""Teaches the UNet to paint the latents of a scene from its caption."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 
 from gpu_workers.demo.image_training.captions import caption
-from gpu_workers.demo.image_training.networks import Painter, make_scheduler, tokenize
-from gpu_workers.demo.image_training.scenes import training_scene
+from gpu_workers.demo.image_training.networks import Painter, TextEncoders, make_scheduler, tokenize
+from gpu_workers.demo.image_training.scenes import Objects, Scene, training_scene
 from gpu_workers.demo.image_training.tokens import Merges, make_tokenizers
 from gpu_workers.demo.precision import half_precision
 from gpu_workers.demo.training_run import Course, TrainingRun
@@ -18,6 +18,8 @@ from gpu_workers.demo.training_run import Course, TrainingRun
 BATCH = 64
 # Without a caption now and then: guidance needs to know what a picture of anything is.
 _DROPPED = 0.1
+# How much more often than others a scene is seen that has one group: its exact number and shape are hardest.
+_ONE_GROUP = 2.0
 
 
 class PainterTraining:
@@ -35,6 +37,7 @@ class PainterTraining:
         self._painter, self._pool, self._seed, self._device = painter, pool, seed, torch.device(device)
         self._tokenizers = make_tokenizers(*tokens)
         self._kept_signal = make_scheduler().alphas_cumprod
+        self._often = [_weight(training_scene(seed, number)) for number in range(len(pool))]
 
     def loss_of(self, step: int) -> torch.Tensor:
         """The mean squared mistake in v, at times spread evenly over the batch."""
@@ -42,7 +45,7 @@ class PainterTraining:
             Random(f"{self._seed} {step}"),
             torch.Generator().manual_seed((self._seed << 32) + step),
         )
-        numbers = draw.choices(range(len(self._pool)), k=BATCH)
+        numbers = draw.choices(range(len(self._pool)), self._often, k=BATCH)
         captions = [caption(training_scene(self._seed, number), draw) for number in numbers]
         clean = self._pool[numbers].float()
         noise = torch.randn(clean.shape, generator=noise_draw)
@@ -60,8 +63,13 @@ class PainterTraining:
         return torch.nn.functional.mse_loss(predicted.float(), target.to(self._device))
 
 
+def _weight(scene: Scene) -> float:
+    return _ONE_GROUP if isinstance(scene, Objects) and len(scene.groups) == 1 else 1.0
+
+
 def train_painter(
     state: Path,
+    texts: TextEncoders,
     pool: torch.Tensor,
     tokens: tuple[dict[str, int], Merges],
     *,
@@ -72,12 +80,10 @@ def train_painter(
 ) -> Painter:
     """The averaged networks after `steps`; goes on from the state on disk."""
     torch.manual_seed(seed)
-    painter = Painter(tokens[0]).to(device)
+    painter = Painter(texts).to(device)
     if device == "cpu":
         # Torch's fused attention is slow there on the way back: a third of the step.
         painter.unet.set_attn_processor(AttnProcessor())
-        for encoder in (painter.text_encoder, painter.text_encoder_2):
-            encoder.set_attn_implementation("eager")
         painter.unet.to(memory_format=torch.channels_last)
     # A fifth faster, after some minutes of compiling.
     forward = torch.compile(painter) if compiled else painter
