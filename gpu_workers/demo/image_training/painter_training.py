@@ -82,10 +82,10 @@ def train_painter(
     torch.manual_seed(seed)
     painter = Painter(texts).to(device)
     if device == "cpu":
-        # Torch's fused attention is slow there on the way back: a third of the step.
+        # Torch's fused attention is slow there on the way back: a quarter of the step.
         painter.unet.set_attn_processor(AttnProcessor())
         painter.unet.to(memory_format=torch.channels_last)
-    # A fifth faster, after some minutes of compiling.
+    # Some percent faster, after two minutes of compiling.
     forward = torch.compile(painter) if compiled else painter
     data = PainterTraining(forward, pool, tokens, seed=seed, device=device)
     course = Course(steps, rate=1e-3, warm_up=300, memory=0.9995)

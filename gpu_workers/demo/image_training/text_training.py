@@ -66,6 +66,7 @@ QUESTIONS: dict[str, tuple[object, ...]] = {
     "clouds": (NOTHING, True),
     "boat": (NOTHING, True),
 }
+_SIZES = [len(values) for values in QUESTIONS.values()]
 
 
 def answers(scene: Scene) -> tuple[int, ...]:
@@ -98,20 +99,17 @@ class Reader(torch.nn.Module):  # type: ignore[misc]  # torch's own types are no
     def __init__(self, vocabulary: dict[str, int]) -> None:
         super().__init__()
         self.texts = TextEncoders(vocabulary)
-        sizes = [len(values) for values in QUESTIONS.values()]
-        self.from_pooled = torch.nn.Linear(TEXT_WIDTH, sum(sizes))
+        self.from_pooled = torch.nn.Linear(TEXT_WIDTH, sum(_SIZES))
         width = 2 * TEXT_WIDTH
-        self.queries = torch.nn.Parameter(torch.randn(len(sizes), width))
+        self.queries = torch.nn.Parameter(torch.randn(len(_SIZES), width))
         self.keys = torch.nn.Linear(width, width)
-        self.from_states = torch.nn.ModuleList(torch.nn.Linear(width, size) for size in sizes)
+        self.from_states = torch.nn.ModuleList(torch.nn.Linear(width, size) for size in _SIZES)
 
     @override
     def forward(self, tokens: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """The scores of each question's answers, texts × answers: by the pooled text, and by the states."""
         states, pooled = self.texts(tokens)
-        by_pooled = list(
-            self.from_pooled(pooled).split([len(values) for values in QUESTIONS.values()], dim=-1)
-        )
+        by_pooled = list(self.from_pooled(pooled).split(_SIZES, dim=-1))
         looks = (self.queries @ self.keys(states).mT / math.sqrt(states.shape[-1])).softmax(dim=-1)
         found = looks @ states
         return by_pooled, [read(found[:, number]) for number, read in enumerate(self.from_states)]
