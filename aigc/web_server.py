@@ -10,6 +10,8 @@ comes back goes on after the last event or byte that it has.
 
 from __future__ import annotations
 
+import aigc.lib.unused_imports  # noqa: F401  # isort: skip  # before all others: see there
+
 import asyncio
 import socket
 from contextlib import suppress

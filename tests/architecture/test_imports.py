@@ -76,6 +76,15 @@ def test_the_web_side_loads_no_model_library(monkeypatch: pytest.MonkeyPatch, st
     assert modules_after(statement).isdisjoint(MODEL_LIBRARIES)
 
 
+def test_the_web_server_loads_nothing_that_only_others_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "aigc.settings")
+    start = "import aigc.web_server, django; django.setup(); import aigc.asgi, aigc.urls"
+    loaded = modules_after(start)
+    assert "rest_framework.compat" in loaded
+    # No module of theirs; the names themselves stand for their absence.
+    assert not [name for name in loaded if name.startswith(("jinja2.", "markdown.", "requests.", "rich."))]
+
+
 def test_the_worker_starts_without_django_and_without_a_model_library() -> None:
     loaded = modules_after("import gpu_workers.app, gpu_workers.tasks, gpu_workers.worker")
     # Celery's own library looks into `django.utils` where Django is installed, and no further.
