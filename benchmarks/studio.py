@@ -183,11 +183,11 @@ def streaming(context: BrowserContext, conversation: str, sizes: Sizes, raw: dic
     page.wait_for_load_state("networkidle")
     page.evaluate(WATCH)
     streamed = _watched(page, lambda: _ask(page, sizes))
+    # Before it is scrolled away, and with that out of the page.
+    whole = f"{sizes.studio_tokens - 1}@" in page.locator("article.answer").last.inner_text()
     scrolled = _watched(page, lambda: _scroll(page))
     raw["studio_streaming"], raw["studio_scrolling"] = streamed, scrolled
-    said = page.locator("article.answer").last.inner_text()
     page.close()
-    whole = f"{sizes.studio_tokens - 1}@" in said
     about = f"{sizes.studio_tokens} tokens at 100/s in a conversation of {sizes.studio_messages} messages"
     longest = float(max(streamed["tasks"], default=0)) if whole else float("nan")
     note = about if whole else f"{about}: the end of the answer was never shown"

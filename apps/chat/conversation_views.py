@@ -89,7 +89,7 @@ class ConversationView(APIView):
     @extend_schema(operation_id="conversations_read", responses=ConversationDetail)
     def get(self, request: Request, conversation_id: str) -> Response:
         """The conversation with all of its messages."""
-        conversation = selectors.get_conversation(actor_of(request), conversation_id)
+        conversation = services.read_conversation(actor=actor_of(request), conversation_id=conversation_id)
         return Response(selectors.view_with_messages(conversation))
 
     @extend_schema(

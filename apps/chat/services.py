@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.utils import timezone
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 
 from aigc.lib.errors import AppError, ErrorCode
 from aigc.lib.write_transaction import write_transaction
@@ -22,6 +24,8 @@ from apps.chat.params import IMAGES_MAX, AnswerParams
 from apps.jobs.notices import tell
 from apps.jobs.selectors import JobView, own_upload_ids, view_job
 from apps.jobs.services import cancel_job, erase_jobs, input_error, settle, submit_job
+
+logger = structlog.get_logger(__name__)
 
 # How long a deleted conversation can be brought back.
 UNDO_TIME = timedelta(minutes=10)
@@ -36,6 +40,24 @@ _STATES = {
     "failed": State.FAILED,
     "blocked": State.BLOCKED,
 }
+
+
+# --- reading
+
+
+def read_conversation(*, actor: Actor, conversation_id: str) -> Conversation:
+    """The conversation, its answers as far as their events are. Raises AppError `not_found`.
+
+    Who follows events knows of an end a little before the rows do, and may read at once what became of it.
+    """
+    conversation = selectors.get_conversation(actor, conversation_id)
+    running = conversation.messages.filter(state=State.RUNNING, job__isnull=False)
+    for job_id in running.values_list("job_id", flat=True):
+        try:
+            settle(str(job_id))
+        except RedisError as error:
+            logger.warning("end_unknown", job=str(job_id), error=str(error))
+    return conversation
 
 
 # --- asking
@@ -288,12 +310,24 @@ def rate_message(
     *, actor: Actor, conversation_id: str, message_id: str, changes: Mapping[str, Any]
 ) -> Message:
     """Thumbs up or down for an answer, with a reason. Raises AppError `bad_request` for a question."""
-    message = selectors.get_message(selectors.get_conversation(actor, conversation_id), message_id)
+    conversation = selectors.get_conversation(actor, conversation_id)
+    message = selectors.get_message(conversation, message_id)
     if message.role != Role.ASSISTANT:
         raise AppError(ErrorCode.BAD_REQUEST, "rating: only answers are rated.", field="rating")
     for name, value in changes.items():
         setattr(message, name, value)
     message.save(update_fields=list(changes))
+    tell(
+        workspace_id=conversation.workspace_id,
+        user_id=conversation.owner_id,
+        thing="rating",
+        thing_id=str(message.pk),
+        data={
+            "conversation": str(conversation.pk),
+            "rating": message.rating,
+            "rating_reason": message.rating_reason,
+        },
+    )
     return message
 
 

@@ -333,6 +333,9 @@ def test_what_one_window_does_the_other_shows_without_being_touched(
     expect(other.get_by_role("heading", name="Ports")).to_be_visible()
     add_folder(signed_in, "Travel")
     expect(folder_of(other, "Travel")).to_be_visible()
+    signed_in.locator("article.answer").last.get_by_role("button", name="Good answer").click()
+    rated = other.locator("article.answer").last.get_by_role("button", name="Good answer")
+    expect(rated).to_have_attribute("aria-pressed", "true")
 
     open_menu(row(signed_in, "Ports")).get_by_role("button", name="Delete").click()
     expect(row(other, "Ports")).to_have_count(0)

@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from apps.accounts.models import User
 from apps.catalog.models import Model
@@ -261,6 +262,28 @@ def test_a_question_may_follow_as_soon_as_the_events_of_the_answer_before_have_e
     second = post(client, f"{URL}/{made['id']}/messages", {"content": "And?", "parent": made["current"]})
     asked = Job.objects.get(pk=second["messages"][1]["job"]).input["messages"]
     assert [turn["content"] for turn in asked] == ["Say hello", "Hello there.", "And?"]
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_answer_is_read_as_ended_as_soon_as_its_events_have(client: Client, writer: Writer) -> None:
+    made = start(client)
+    assert read(client, made["id"])["messages"][1]["state"] == "running"
+    writer.write(made["messages"][1]["job"], *ANSWER, END, settled=False)
+    answer = read(client, made["id"])["messages"][1]
+    assert (answer["state"], answer["content"]) == ("done", "Hello there.")
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_conversation_is_read_as_its_rows_are_while_redis_does_not_answer(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = start(client)
+
+    def fails(job_id: object) -> bool:
+        raise RedisConnectionError(f"nothing of {job_id}")
+
+    monkeypatch.setattr(services, "settle", fails)
+    assert read(client, made["id"])["messages"][1]["state"] == "running"
 
 
 @pytest.mark.usefixtures("ada")

@@ -138,6 +138,10 @@ def test_every_change_of_a_conversation_its_folder_and_an_assistant_is_told(
     assert [each["data"]["title"] for each in told] == ["Greeting"]
     call("POST", f"{here}/messages/{made['messages'][1]['id']}/again")
     assert [each["thing"] for each in told] == ["conversation"]
+    answer = made["messages"][1]["id"]
+    call("PATCH", f"{here}/messages/{answer}", {"rating": -1, "rating_reason": "Too long"})
+    rating = {"conversation": made["id"], "rating": -1, "rating_reason": "Too long"}
+    assert told == [{"op": "changed", "thing": "rating", "id": answer, "data": rating}]
     call("POST", "conversations/import", {"messages": []})
     assert [each["thing"] for each in told] == ["conversation"]
 

@@ -1,5 +1,6 @@
 /** The page's one WebSocket: follows many jobs, comes back by itself, and hands every event on exactly once, in order. */
 
+import type { MessageRating } from "@/api/conversations";
 import {
   BEGINNING,
   asJobEvent,
@@ -20,8 +21,11 @@ export type SocketState =
   /** Cut off; the next try is at `retryAt` (epoch milliseconds). */
   | { status: "waiting"; retryAt: number };
 
-/** What has changed elsewhere: a conversation with its row (null: it is deleted), or a list to be read again. */
-export type Notice = { thing: "conversation"; id: string; data: Conversation | null } | { thing: "folders" } | { thing: "assistants" };
+/** How an answer is rated now, and in which conversation it is. */
+export type RatingNotice = MessageRating & { conversation: string };
+
+/** What has changed elsewhere: a conversation with its row (null: it is deleted), an answer's rating, or a list to be read again. */
+export type Notice = { thing: "conversation"; id: string; data: Conversation | null } | { thing: "rating"; id: string; data: RatingNotice } | { thing: "folders" } | { thing: "assistants" };
 
 export interface SocketHandlers {
   state: (state: SocketState) => void;
@@ -194,6 +198,7 @@ export class JobSocket {
 
   private receivedNotice({ thing, id = "", data = null }: Frame): void {
     if (thing === "conversation") this.handlers.changed({ thing, id, data: data as Conversation | null });
+    else if (thing === "rating") this.handlers.changed({ thing, id, data: data as RatingNotice });
     else if (thing === "folders" || thing === "assistants") this.handlers.changed({ thing });
   }
 

@@ -2,8 +2,10 @@ import type { ShallowRef } from "vue";
 
 import * as api from "@/api/conversations";
 import { ApiError } from "@/api/http";
+import type { RatingNotice } from "@/api/socket";
 import type { AnswerSettings } from "@/api/types";
 import type { ConversationRows } from "@/composables/conversationRows";
+import { useNotices } from "@/composables/useNotices";
 import { useTrying } from "@/composables/useTrying";
 import type { Turns } from "@/composables/useTurns";
 
@@ -20,7 +22,7 @@ export interface UseConversationChanges {
 }
 
 /** What a person does with conversations that the server has. */
-export function useConversationChanges({ rows, trees, changing, put, setMessage }: ConversationRows, inTurn: Turns["inTurn"]): UseConversationChanges {
+export function useConversationChanges({ rows, trees, changing, put, setMessage }: ConversationRows, { inTurn, idle }: Turns): UseConversationChanges {
   const { error, trying } = useTrying();
 
   async function change(id: string, wanted: api.ConversationChange): Promise<void> {
@@ -66,6 +68,14 @@ export function useConversationChanges({ rows, trees, changing, put, setMessage 
     };
     await inTurn(message, () => trying(act, undo));
   }
+
+  /** Another page has rated it, or this one: then what was clicked last here is on its way, and told of next. */
+  async function ratedElsewhere(message: string, { conversation, ...rating }: RatingNotice): Promise<void> {
+    await idle(message);
+    setMessage(conversation, message, rating);
+  }
+
+  useNotices("rating", ({ id, data }) => void ratedElsewhere(id, data));
 
   async function remove(id: string): Promise<(() => Promise<void>) | null> {
     const row = rows.get(id);

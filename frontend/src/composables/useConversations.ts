@@ -67,9 +67,9 @@ export const useConversations = defineStore("conversations", () => {
 
   const known = conversationRows();
   const { rows, trees, gone, put, putMessages } = known;
-  const { inTurn, idle } = useTurns();
+  const turns = useTurns();
   const awaited = useAnswersAwaited(known, openAgain);
-  const changes = useConversationChanges(known, inTurn);
+  const changes = useConversationChanges(known, turns);
   /** Where an unsent message is the end of what is shown. */
   const unsentEnds = shallowReactive(new Map<string, string>());
   /** Under which id the server keeps what began here under another. */
@@ -185,7 +185,7 @@ export const useConversations = defineStore("conversations", () => {
 
   async function deliver(unsent: Unsent): Promise<void> {
     // A branch that was chosen just now must not be chosen again over the one that this makes.
-    const busy = idle(unsent.conversation);
+    const busy = turns.idle(unsent.conversation);
     if (busy !== undefined) await busy;
     const submittedAt = performance.now();
     const added = await outbox.deliver(unsent);

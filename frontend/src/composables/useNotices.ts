@@ -9,7 +9,7 @@ export function useNotices<T extends Notice["thing"]>(thing: T, act: (notice: Ex
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
   useJobs().onNotice((notice) => {
     if (notice.thing !== thing) return;
-    const id = notice.thing === "conversation" ? notice.id : "";
+    const id = "id" in notice ? notice.id : "";
     clearTimeout(timers.get(id));
     timers.set(
       id,

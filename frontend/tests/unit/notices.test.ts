@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, ref } from "vue";
 
+import type { ShownMessage } from "@/composables/outbox";
 import { useAssistants } from "@/composables/useAssistants";
 import { useConversationList } from "@/composables/useConversationList";
 import { useConversations } from "@/composables/useConversations";
@@ -91,6 +92,33 @@ describe("what another page of the person does", () => {
     elsewhere({});
     await pass();
     expect(useConversations().get("conversation-1")?.path.map((each) => each.content)).toEqual(["Why?", ""]);
+  });
+
+  it("shows how it rated an answer, after what was clicked here before", async () => {
+    await useConversations().open("conversation-1");
+    useConversations().send("Why?", { conversation: "conversation-1", model: null });
+    await settle();
+    const path = (): readonly ShownMessage[] => useConversations().get("conversation-1")?.path ?? [];
+    const answer = path().at(-1)?.id ?? "";
+    socket().tell({ thing: "rating", id: answer, data: { conversation: "conversation-1", rating: -1, rating_reason: "Too long" } });
+    await pass();
+    expect(path().at(-1)).toMatchObject({ rating: -1, rating_reason: "Too long" });
+
+    const answered = server.fetch;
+    vi.stubGlobal("fetch", async (address: string, init?: RequestInit) => {
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      return answered(address, init);
+    });
+    const clicked = useConversations().rate("conversation-1", answer, { rating: 1, rating_reason: "" });
+    socket().tell({ thing: "rating", id: answer, data: { conversation: "conversation-1", rating: -1, rating_reason: "Far too long" } });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(path().at(-1)?.rating).toBe(1);
+    await vi.advanceTimersByTimeAsync(1500);
+    await clicked;
+    expect(path().at(-1)?.rating_reason).toBe("Far too long");
+    socket().tell({ thing: "rating", id: answer, data: { conversation: "conversation-1", rating: 1, rating_reason: "" } });
+    await pass();
+    expect(path().at(-1)).toMatchObject({ rating: 1, rating_reason: "" });
   });
 
   it("is not asked about when it was this page itself", async () => {
