@@ -10,6 +10,7 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
 from aigc.lib.errors import AppError, ErrorCode
@@ -63,8 +64,9 @@ def disable_model(actor: Actor, model_id: str) -> None:
     with transaction.atomic():
         model = _locked(model_id)
         if model.is_default:
-            message = f"{model_id} is the default for {model.medium}; make another model the default first."
-            raise AppError(ErrorCode.CONFLICT, message, field="model")
+            message = _("%(id)s is the default for %(medium)s; make another model the default first.")
+            about = {"id": model_id, "medium": model.medium}
+            raise AppError(ErrorCode.CONFLICT, message % about, field="model")
         if Model.objects.filter(pk=model_id, enabled=True).update(enabled=False):
             _record(actor, Action.MODEL_DISABLED, model)
 
@@ -75,7 +77,8 @@ def make_default(actor: Actor, model_id: str) -> None:
     with transaction.atomic():
         model = _locked(model_id)
         if not model.enabled:
-            raise AppError(ErrorCode.CONFLICT, f"{model_id} is not enabled; enable it first.", field="model")
+            message = _("%(id)s is not enabled; enable it first.")
+            raise AppError(ErrorCode.CONFLICT, message % {"id": model_id}, field="model")
         if model.is_default:
             return
         before = Model.objects.filter(medium=model.medium, is_default=True)

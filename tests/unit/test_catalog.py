@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
+from django.utils import translation
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from aigc.lib.errors import AppError, ErrorCode, NotAllowed
@@ -222,6 +223,8 @@ class TestChanges:
         with pytest.raises(AppError, match="make another model the default first"):
             disable_model(staff, "espeak")
         assert get_model_spec(None, "voice")["id"] == "espeak"
+        with translation.override("zh-hans"), pytest.raises(AppError, match="请先把另一个模型设为默认"):
+            disable_model(staff, "espeak")
 
     def test_a_new_default_replaces_the_old(self, staff: Actor) -> None:
         make_default(staff, "demo-voice")
