@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -46,15 +46,33 @@ class Course:
 
 
 class TrainingRun:
-    """A network on its way, with the average of its recent weights, which is what gets exported."""
+    """A network on its way, with the average of its recent weights, which is what gets exported.
 
-    def __init__(self, network: torch.nn.Module, course: Course, checkpoint: Path) -> None:
+    AdamW teaches it, and Muon those of its weights that are named as `matrices`; convolutions are some too.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        course: Course,
+        checkpoint: Path,
+        *,
+        matrices: Sequence[torch.nn.Parameter] = (),
+    ) -> None:
         self._network, self._course, self._checkpoint = network, course, checkpoint
         self._average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(course.memory))
-        self._parameters = list(network.parameters())
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, course.rate, betas=(0.9, 0.99), weight_decay=0.01
-        )
+        # Muon takes what has two dimensions: it gets another look at the same memory.
+        self._matrices = {p: torch.nn.Parameter(_as_matrix(p, p.data)) for p in matrices}
+        rest = [p for p in network.parameters() if p not in self._matrices]
+        self._optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(rest, course.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        ]
+        if matrices:
+            self._optimizers.append(
+                torch.optim.Muon(
+                    self._matrices.values(), course.rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+                )
+            )
         self.step = 0
         if checkpoint.exists():
             self._load()
@@ -83,26 +101,37 @@ class TrainingRun:
         scratch.replace(self._checkpoint)
 
     def _take_step(self, loss_of: Callable[[int], torch.Tensor]) -> float:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._course.rate_at(self.step)
         loss = loss_of(self.step)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._parameters, _LARGEST_GRADIENT)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
+        for parameter, matrix in self._matrices.items():
+            matrix.grad = None if parameter.grad is None else _as_matrix(parameter, parameter.grad)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self._course.rate_at(self.step)
+            optimizer.step()
+        self._network.zero_grad()
         self._average.update_parameters(self._network)
         self.step += 1
         return float(loss.detach())
 
+    def _learnt(self) -> list[tuple[torch.optim.Optimizer, torch.nn.Parameter]]:
+        """What each optimizer teaches, in the order by which a checkpoint numbers it."""
+        return [
+            (optimizer, parameter)
+            for optimizer in self._optimizers
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        ]
+
     def _tensors(self) -> dict[str, torch.Tensor]:
-        optimizer: Mapping[int, Mapping[str, torch.Tensor]] = self._optimizer.state_dict()["state"]
         tensors = {
             **{f"network.{name}": tensor for name, tensor in self._network.state_dict().items()},
             **{f"average.{name}": tensor for name, tensor in self._average.state_dict().items()},
             **{
                 f"optimizer.{number}.{name}": tensor
-                for number, state in optimizer.items()
-                for name, tensor in state.items()
+                for number, (optimizer, parameter) in enumerate(self._learnt())
+                for name, tensor in optimizer.state[parameter].items()
             },
         }
         # A file has one order of the numbers; a network may have its channels last.
@@ -114,12 +143,18 @@ class TrainingRun:
             self.step = json.loads(file.metadata()["step"])
         self._network.load_state_dict(_below("network.", tensors))
         self._average.load_state_dict(_below("average.", tensors))
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in _below("optimizer.", tensors).items():
-            number, part = name.split(".")
-            state.setdefault(int(number), {})[part] = _ordered_as(self._parameters[int(number)], tensor)
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+        learnt = self._learnt()
+        for key, tensor in _below("optimizer.", tensors).items():
+            number, name = key.split(".")
+            optimizer, parameter = learnt[int(number)]
+            optimizer.state[parameter][name] = _ordered_as(parameter, tensor)
         log.info("%s goes on from step %d", self._checkpoint.stem, self.step)
+
+
+def _as_matrix(parameter: torch.nn.Parameter, tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor, of the parameter's shape, with a row for each output, in the order of the parameter's memory."""
+    channels_last = parameter.dim() == 4 and parameter.is_contiguous(memory_format=torch.channels_last)
+    return (tensor.permute(0, 2, 3, 1) if channels_last else tensor).flatten(1)
 
 
 def _ordered_as(parameter: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:

@@ -138,6 +138,32 @@ def test_a_training_learns_and_averages_its_weights(tmp_path: Path) -> None:
     assert not average.weight.requires_grad
 
 
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("pixels", [1, 3])
+def test_muon_teaches_convolutions_and_goes_on_after_a_restart(
+    tmp_path: Path, memory: Any, pixels: int
+) -> None:
+    def filters(name: str, steps: int) -> Any:
+        torch.manual_seed(2)
+        conv = torch.nn.Conv2d(3, 5, pixels).to(memory_format=memory)
+        course = Course(steps=60, rate=0.1, warm_up=1, memory=0.9)
+        run = TrainingRun(conv, course, tmp_path / name, matrices=[conv.weight])
+        while run.step < steps:
+            run._take_step(lambda step: mistake(conv, step))
+        run.save()
+        return conv
+
+    def mistake(conv: Any, step: int) -> Any:
+        picture = torch.randn(4, 3, 4, 4, generator=torch.Generator().manual_seed(step))
+        return (conv(picture).mean((2, 3)) - picture.mean((2, 3)).sum(1, keepdim=True)).square().mean()
+
+    begun, whole = filters("begun", 0), filters("whole", 60)
+    filters("cut", 37)
+    assert torch.equal(filters("cut", 60).weight, whole.weight)
+    with torch.no_grad():
+        assert float(mistake(whole, 99)) < 0.3 * float(mistake(begun, 99))
+
+
 def test_the_rate_rises_and_then_falls() -> None:
     course = Course(steps=100, rate=1.0, warm_up=10, memory=0.9)
     rates = [course.rate_at(step) for step in range(100)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
 from gpu_workers.demo.image_training.captions import caption
@@ -40,7 +41,7 @@ class PainterTraining:
         self._often = [_weight(training_scene(seed, number)) for number in range(len(pool))]
 
     def loss_of(self, step: int) -> torch.Tensor:
-        """The mean squared mistake in v, at times spread evenly over the batch."""
+        """The mean squared mistake in v, at times spread over the batch."""
         draw, noise_draw = (
             Random(f"{self._seed} {step}"),
             torch.Generator().manual_seed((self._seed << 32) + step),
@@ -50,7 +51,9 @@ class PainterTraining:
         clean = self._pool[numbers].float()
         noise = torch.randn(clean.shape, generator=noise_draw)
         spread = (torch.arange(BATCH) + torch.rand(BATCH, generator=noise_draw)) / BATCH
-        times = (spread * len(self._kept_signal)).long()
+        # Oftenest in the middle, where shapes are decided: at the noisy end, where the mistakes are largest, little can
+        # be known (logit-normal, as Esser et al. 2024, "Scaling Rectified Flow Transformers").
+        times = (torch.special.ndtri(spread).sigmoid() * len(self._kept_signal)).long()
         signal = self._kept_signal[times].sqrt()[:, None, None, None]
         rest = (1 - self._kept_signal[times]).sqrt()[:, None, None, None]
         kept = (torch.rand(BATCH, generator=noise_draw) >= _DROPPED).float()
@@ -89,6 +92,16 @@ def train_painter(
     forward = torch.compile(painter) if compiled else painter
     data = PainterTraining(forward, pool, tokens, seed=seed, device=device)
     course = Course(steps, rate=1e-3, warm_up=300, memory=0.9995)
-    trained = TrainingRun(painter, course, state / "painter.safetensors").run(data.loss_of)
+    run = TrainingRun(painter, course, state / "painter.safetensors", matrices=_inner_weights(painter.unet))
+    trained = run.run(data.loss_of)
     assert isinstance(trained, Painter)  # noqa: S101  what TrainingRun was given
     return trained
+
+
+def _inner_weights(unet: UNet2DConditionModel) -> list[torch.nn.Parameter]:
+    """What Muon teaches: all matrices but those where pictures come in and go out."""
+    return [
+        parameter
+        for name, parameter in unet.named_parameters()
+        if parameter.dim() > 1 and not name.startswith(("conv_in.", "conv_out."))
+    ]
