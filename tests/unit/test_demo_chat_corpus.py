@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -19,12 +20,20 @@ from gpu_workers.demo.chat_training import (
     small_jobs,
 )
 from gpu_workers.demo.chat_training.arithmetic import Sum
+from gpu_workers.demo.chat_training.chat_format import EOS, THINK_CLOSE, completion_text
 from gpu_workers.demo.chat_training.examples import Generator, expand, is_held_out, language_of
-from gpu_workers.demo.chat_training.mix import SHARES, evaluation_examples, training_example
+from gpu_workers.demo.chat_training.mix import (
+    SHARES,
+    SKILLS_EXAMPLES,
+    evaluation_examples,
+    recognised,
+    training_example,
+)
 from gpu_workers.demo.chat_training.phrases import phrases
 from gpu_workers.demo.chat_training.questions import ways_to_ask
 from gpu_workers.demo.chat_training.topics import product_questions, topics
 
+KINDS = 19
 NUMBERS = st.integers(0, arithmetic.LARGEST)
 STEP = re.compile(r"([A-Ca-c]\d(?:[+×-][a-uA-C]?\d+)*)=(\d+(?:-\d+)?)")
 
@@ -110,6 +119,7 @@ def test_no_two_topics_are_asked_for_in_the_same_way() -> None:
             for way in ways:
                 for seed in range(20):
                     asked = expand(Random(seed), way.removeprefix("*")).lower()
+                    assert not set("{|}") & set(asked), way
                     assert owners.setdefault(asked, topic.id) == topic.id
 
 
@@ -215,9 +225,19 @@ def test_the_corpus_is_the_same_every_time_and_another_with_another_seed() -> No
 
 def test_every_kind_is_in_the_mix_and_nothing_of_the_evaluation() -> None:
     asked = {example.turns for generator in SHARES for example in evaluation_examples(generator, 60)}
-    trained = {training_example(20, number).turns for number in range(20_000)}
-    # Short questions such as "??" or "谢谢你" can be hit upon by chance.
-    assert len(asked & trained) <= 0.01 * len(asked)
+    for first in (0, SKILLS_EXAMPLES):
+        trained = [training_example(20, number) for number in range(first, first + 20_000)]
+        # Short questions such as "??" or "谢谢你" can be hit upon by chance.
+        assert len(asked & {example.turns for example in trained}) <= 0.01 * len(asked)
+        assert len({example.kind for example in trained}) == KINDS
+
+
+def test_practice_in_recognising_ends_with_the_reasoning() -> None:
+    rng = Random(11)
+    example = recognised(product_questions)(rng, False)
+    assert completion_text(example) == f"{example.reasoning}\n{THINK_CLOSE}"
+    whole = replace(example, reasoning_only=False)
+    assert completion_text(whole) == f"{completion_text(example)}\n\n{example.answer}{EOS}"
 
 
 @pytest.mark.parametrize("generator", [*SHARES, copying.long_lists])

@@ -15,8 +15,8 @@ import torch
 from gpu_workers.demo.chat_training.export import export
 from gpu_workers.demo.chat_training.train import Plan, Training
 
-# About 4 hours of one core. A second one shortens it by a fifth, and trains the image model meanwhile instead.
-STEPS = 9_000
+# About 6 hours of one core. A second one shortens it by a fifth, and trains the image model meanwhile instead.
+STEPS = 12_000
 
 
 def main() -> None:

@@ -41,4 +41,5 @@ def prompt_text(example: Example) -> str:
 
 def completion_text(example: Example) -> str:
     """What the model should write."""
-    return f"{example.reasoning}\n{THINK_CLOSE}\n\n{example.answer}{EOS}"
+    reasoning = f"{example.reasoning}\n{THINK_CLOSE}"
+    return reasoning if example.reasoning_only else f"{reasoning}\n\n{example.answer}{EOS}"

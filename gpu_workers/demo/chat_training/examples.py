@@ -32,7 +32,8 @@ class Turn:
 class Example:
     """A conversation up to a question, and how it should go on.
 
-    `expected` is what a judge looks for: a topic's id, a number, the span of a passage.
+    `expected` is what a judge looks for: a topic's id, a number, the span of a passage. `reasoning_only` leaves the
+    answer out of training: it follows from the reasoning, and others teach it.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Example:
     reasoning: str
     answer: str
     expected: str = ""
+    reasoning_only: bool = False
 
     def with_system(self, prompt: str) -> Example:
         """The same under a system prompt."""

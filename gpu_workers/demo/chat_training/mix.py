@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from gpu_workers.demo.chat_training import (
@@ -17,28 +18,46 @@ from gpu_workers.demo.chat_training.examples import Example, Generator
 from gpu_workers.demo.chat_training.phrases import phrases
 from gpu_workers.demo.chat_training.topics import product_questions
 
-# Examples of each kind in a hundred.
-SHARES: dict[Generator, float] = {
-    arithmetic.sums: 12,
-    arithmetic.stories: 2,
-    arithmetic.comparisons: 2,
-    arithmetic.follow_ups: 2,
-    product_questions: 34,
-    passages.found: 16,
-    passages.not_found: 9,
-    everything_else.unknown_things: 4,
-    everything_else.greetings: 2,
-    everything_else.gibberish: 1,
-    conversations.recalled: 3,
-    conversations.replies: 2,
-    conversations.shorter: 2,
-    conversations.other_language: 2,
-    conversations.after_talk: 2,
-    small_jobs.titles: 2,
-    small_jobs.descriptions: 1,
-    small_jobs.tags: 1,
-    copying.short_lists: 1,
+
+def recognised(generator: Generator) -> Generator:
+    """Its examples up to the answer.
+
+    Of each of these answers there is one, soon known by heart. What takes practice is to recognise the question,
+    and this way two and a half times as many questions fit into a batch.
+    """
+
+    def up_to_the_answer(rng: Random, held_out: bool) -> Example:
+        return replace(generator(rng, held_out), reasoning_only=True)
+
+    return up_to_the_answer
+
+
+# How often each kind comes, beside the others: until SKILLS_EXAMPLES were seen, and from then on. What to say, to add
+# and to copy comes first; to know the hundreds of ways in which somebody may ask for something takes longest.
+SHARES: dict[Generator, tuple[float, float]] = {
+    recognised(product_questions): (0, 60),
+    product_questions: (34, 1.6),
+    recognised(everything_else.unknown_things): (0, 12),
+    everything_else.unknown_things: (4, 0.5),
+    everything_else.greetings: (2, 0.8),
+    everything_else.gibberish: (1, 0.4),
+    passages.found: (16, 10),
+    passages.not_found: (9, 6),
+    arithmetic.sums: (12, 2),
+    arithmetic.stories: (2, 0.4),
+    arithmetic.comparisons: (2, 0.4),
+    arithmetic.follow_ups: (2, 0.4),
+    conversations.recalled: (3, 2),
+    conversations.replies: (2, 0.4),
+    conversations.shorter: (2, 1),
+    conversations.other_language: (2, 1),
+    conversations.after_talk: (2, 0.4),
+    small_jobs.titles: (2, 1),
+    small_jobs.descriptions: (1, 1),
+    small_jobs.tags: (1, 1.5),
+    copying.short_lists: (1, 0.4),
 }
+SKILLS_EXAMPLES = 180_000
 # Copying is practised, growing less until this many examples were seen.
 PRACTICE_EXAMPLES = 20_000
 PRACTICE_SHARE = 0.25
@@ -73,7 +92,8 @@ def _example(seed: int, number: int, practice: float) -> Example:
     rng = Random(f"{seed}/{number}")
     if rng.random() < practice:
         return copying.long_lists(rng, False)
-    generator = rng.choices(list(SHARES), list(SHARES.values()))[0]
+    shares = [share[number >= SKILLS_EXAMPLES] for share in SHARES.values()]
+    generator = rng.choices(list(SHARES), shares)[0]
     return _maybe_with_system(rng, generator(rng, False))
 
 

@@ -9,13 +9,14 @@ from transformers import PreTrainedTokenizerFast
 
 from gpu_workers.demo.chat_training.chat_format import completion_text, prompt_text
 from gpu_workers.demo.chat_training.examples import Example
-from gpu_workers.demo.chat_training.mix import training_example
+from gpu_workers.demo.chat_training.mix import SKILLS_EXAMPLES, training_example
 
 ROWS = 14
 # Hardly more than the longest example has: attention costs as much as a row is long.
 ROW_TOKENS = 320
-# What people write counts less than what the model must write; it still teaches to find and to copy.
-PROMPT_WEIGHT = 0.5
+# What people write counts less than what the model must write. It teaches to find and to copy; once that is learnt it
+# is noise, and more of it than of all the rest.
+PROMPT_WEIGHT, LATER_PROMPT_WEIGHT = 0.5, 0.01
 _NO_KIND = "padding"
 
 
@@ -45,6 +46,7 @@ def make_batch(
     owners = torch.zeros(rows, row_tokens, dtype=torch.long)
     used = [0] * rows
     kinds = [_NO_KIND]
+    prompt_weight = PROMPT_WEIGHT if first < SKILLS_EXAMPLES else LATER_PROMPT_WEIGHT
     number = first
     while True:
         example = training_example(seed, number)
@@ -57,7 +59,7 @@ def make_batch(
             start = used[row]
             used[row] = end = start + size
             tokens[row, start:end] = torch.tensor(prompt + completion)
-            weights[row, start + 1 : end] = PROMPT_WEIGHT
+            weights[row, start + 1 : end] = prompt_weight
             weights[row, start + len(prompt) : end] = 1.0
             owners[row, start:end] = len(kinds)
             kinds.append(example.kind)
