@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Locator, Page, Route, expect
 
 from tests.e2e.pages import CHROMIUM, JOB_MS, ask, stored
 from tests.stack import Stack
@@ -237,6 +237,23 @@ def test_words_are_found_marked_and_gone_through_in_a_thousand_messages(
 
 
 # --- how it answers
+
+
+def test_a_question_that_is_faster_than_its_conversation_waits_for_it(signed_in: Page, stack: Stack) -> None:
+    conversation = import_messages(signed_in, stack, "Which harbours are there?", "Three.")
+    held: list[Route] = []
+    # Playwright marks its handlers, which a method of a list does not allow.
+    signed_in.route(f"**/api/v1/conversations/{conversation}", lambda route: held.append(route))  # noqa: PLW0108
+    signed_in.goto(f"/chat/{conversation}")
+    ask(signed_in, "And the largest?")
+    expect(signed_in.get_by_label("Your message")).to_have_value("And the largest?")
+    for route in held:
+        route.continue_()
+    signed_in.unroute(f"**/api/v1/conversations/{conversation}")
+    expect(signed_in.locator("article.answer")).to_have_count(2)
+    expect(signed_in.get_by_label("Your message")).to_have_value("")
+    messages = {message["content"]: message for message in stored(signed_in)["messages"]}
+    assert messages["And the largest?"]["parent"] == messages["Three."]["id"]
 
 
 def test_settings_of_a_new_conversation_survive_a_reload_and_go_with_its_first_question(
