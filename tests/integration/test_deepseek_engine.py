@@ -341,12 +341,10 @@ def test_a_stopped_chat_makes_at_most_one_more_token(tiny: DeepSeekEngine, plain
     made = tiny.tokens_generated
     stop.set()
     assert list(chunks) == []
-    # The step that was running when the flag was set, and those that it raced with the line above.
-    time.sleep(0.1)
+    # The step that was running when the flag was set, and those that it raced with the line above. A second is enough
+    # for hundreds of tokens, and for a step that began on a busy machine.
+    time.sleep(1)
     assert tiny.tokens_generated - made <= 3
-    settled = tiny.tokens_generated
-    time.sleep(0.2)
-    assert tiny.tokens_generated == settled
 
 
 def test_a_flag_seen_at_the_tenth_token_stops_before_the_eleventh(tiny: DeepSeekEngine) -> None:
