@@ -89,6 +89,38 @@ def test_going_on_after_an_interruption_gives_the_weights_of_an_undisturbed_trai
         assert torch.equal(weight, again.model.state_dict()[name]), name
 
 
+ONE_STEP = replace(TINY, steps=1)
+
+
+def _train_together(rank: int, folder: Path) -> None:
+    """One of two processes of a training of one step."""
+    address = f"file://{folder / 'meeting'}"
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    training = Training(folder, ONE_STEP, place=(rank, 2))
+    training.run(save_every_s=1e9, sample_every_s=1e9)
+    torch.distributed.destroy_process_group()
+
+
+def first_gradients(training: Training) -> list[torch.Tensor]:
+    """Of every weight, as the optimizers keep them after one step."""
+    states = [state for optimizer in training._optimizers for state in optimizer.state.values()]
+    return [state["momentum_buffer" if "momentum_buffer" in state else "exp_avg"] for state in states]
+
+
+def test_two_processes_together_learn_what_one_does_alone(tmp_path: Path) -> None:
+    alone = Training(tmp_path, ONE_STEP)
+    torch.multiprocessing.spawn(_train_together, (tmp_path,), nprocs=2)
+    together = Training(tmp_path, ONE_STEP)
+    assert together.step == 1
+    alone.run(save_every_s=1e9, sample_every_s=1e9)
+    pairs = list(zip(first_gradients(alone), first_gradients(together), strict=True))
+    assert len(pairs) == len(list(alone.model.parameters()))
+    for whole, shared in pairs:
+        # Sums in another order are rounded differently, in bfloat16.
+        assert (whole - shared).norm() <= 0.05 * whole.norm()
+        assert whole.norm() > 0
+
+
 def test_a_checkpoint_that_was_being_written_does_not_matter(tmp_path: Path) -> None:
     training = Training(tmp_path, TINY)
     training._train_on_next()

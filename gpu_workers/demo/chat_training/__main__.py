@@ -1,16 +1,19 @@
 """Trains the demo chat model: `python -m gpu_workers.demo.chat_training --state DIR --out DIR`.
 
 Goes on from what lies in the state's folder, after any interruption. `--steps 0` only exports what is there.
+Started by `torchrun --nproc-per-node 2 -m …`, two processes share the work.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import shutil
 from pathlib import Path
 
 import torch
+from torch import distributed
 
 from gpu_workers.demo.chat_training.export import export
 from gpu_workers.demo.chat_training.train import Plan, Training
@@ -34,9 +37,17 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    training = Training(options.state, Plan(options.steps, options.seed), compiled=bool(shutil.which("g++")))
+    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1:
+        distributed.init_process_group("gloo")
+    if rank > 0:
+        distributed.barrier()  # The first one makes what is not in the folder yet.
+    plan = Plan(options.steps, options.seed)
+    training = Training(options.state, plan, compiled=bool(shutil.which("g++")), place=(rank, processes))
+    if rank == 0 and processes > 1:
+        distributed.barrier()
     training.run(save_every_s=options.save_every_s, sample_every_s=options.sample_every_s)
-    if options.out:
+    if options.out and rank == 0:
         export(training, options.out)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -35,6 +35,11 @@ class Batch:
         """Added to the attention scores: 0 within the same example up to here. [rows, 1, tokens, tokens]"""
         same = self.owners[:, :, None] == self.owners[:, None, :]
         return torch.where(same.tril()[:, None], 0.0, torch.finfo(torch.float32).min)
+
+    def part(self, number: int, parts: int) -> Batch:
+        """Every `parts`-th row, from row `number` on."""
+        rows = slice(number, None, parts)
+        return replace(self, tokens=self.tokens[rows], weights=self.weights[rows], owners=self.owners[rows])
 
 
 def make_batch(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
@@ -47,12 +47,19 @@ class Plan:
 
 
 class Training:
-    """A training at some step, in a folder that it can be picked up from."""
+    """A training at some step, in a folder that it can be picked up from.
 
-    def __init__(self, folder: Path, plan: Plan, *, compiled: bool = False) -> None:
+    Several processes may share it: `place` is which of how many this is. Each learns from its part of a batch's rows,
+    and with the sum of their gradients all take the same step.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, *, compiled: bool = False, place: tuple[int, int] = (0, 1)
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / CHECKPOINT
         self.plan = plan
+        self._rank, self._processes = place
         self.tokenizer = _tokenizer(folder, plan)
         shape = {"layers": plan.layers, "width": plan.width, "heads": plan.heads}
         self.model = new_model(self.tokenizer, plan.seed, **shape)
@@ -70,20 +77,25 @@ class Training:
 
     def run(self, *, save_every_s: float, sample_every_s: float) -> None:
         """Train to the plan's last step."""
-        watch = _Watch()
+        watch = _Watch(self.tokens)
         saved_s = sampled_s = time.monotonic()
         while self.step < self.plan.steps:
             batch = self._train_on_next()
             watch.add(batch)
+            if self._rank > 0:
+                continue
             if self.step % LOG_EVERY_STEPS == 0:
-                log.info("step %d  %.2f M tokens  %s", self.step, self.tokens / 1e6, watch.report())
+                log.info(
+                    "step %d  %.2f M tokens  %s", self.step, self.tokens / 1e6, watch.report(self.tokens)
+                )
             if time.monotonic() - saved_s >= save_every_s:
                 self.save()
                 saved_s = time.monotonic()
             if time.monotonic() - sampled_s >= sample_every_s:
                 log_samples(self.averaged, self.tokenizer)
                 sampled_s = time.monotonic()
-        self.save()
+        if self._rank == 0:
+            self.save()
 
     def save(self) -> None:
         """Write beside the last checkpoint and rename: a kill leaves one of the two whole."""
@@ -116,10 +128,11 @@ class Training:
 
     def _train_on_next(self) -> _Losses:
         plan = self.plan
-        batch = make_batch(self.tokenizer, plan.seed, self.next_example, plan.rows, plan.row_tokens)
+        whole = make_batch(self.tokenizer, plan.seed, self.next_example, plan.rows, plan.row_tokens)
+        batch = whole.part(self._rank, self._processes)
         losses = _losses(self._forward, batch)
-        weights = batch.weights[:, 1:]
-        ((losses * weights).sum() / weights.sum()).backward()
+        ((losses * batch.weights[:, 1:]).sum() / whole.weights[:, 1:].sum()).backward()
+        self._share_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
         factor = rate_factor(self.step, plan.steps)
         for optimizer in self._optimizers:
@@ -128,10 +141,19 @@ class Training:
             optimizer.step()
             optimizer.zero_grad()
         self.step += 1
-        self.next_example = batch.next_example
-        self.tokens += int((batch.owners > 0).sum())
+        self.next_example = whole.next_example
+        self.tokens += int((whole.owners > 0).sum())
         self._average()
         return _Losses(losses.detach(), batch)
+
+    def _share_gradients(self) -> None:
+        if self._processes == 1:
+            return
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        for gradient, shared in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(shared.view_as(gradient))
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not typed for us
     def _average(self) -> None:
@@ -157,31 +179,30 @@ class _Losses:
 
 
 class _Watch:
-    """Collects losses of what the model must write, by kind, and the speed."""
+    """Collects losses of what the model must write, by kind, and the speed; `tokens` are all that were seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: int) -> None:
         self._sums: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
-        self._tokens = 0
+        self._tokens = tokens
         self._since_s = time.monotonic()
 
     def add(self, losses: _Losses) -> None:
         """Count one step."""
         owners = losses.batch.owners[:, 1:]
         written = losses.batch.weights[:, 1:] == 1.0
-        self._tokens += int((losses.batch.owners > 0).sum())
         for number, kind in enumerate(losses.batch.kinds):
             mine = written & (owners == number)
             if count := int(mine.sum()):
                 self._sums[kind] += float(losses.values[mine].sum())
                 self._counts[kind] += count
 
-    def report(self) -> str:
+    def report(self, tokens: int) -> str:
         """Speed and mean losses since the last report."""
-        speed = self._tokens / (time.monotonic() - self._since_s)
+        speed = (tokens - self._tokens) / (time.monotonic() - self._since_s)
         means = (f"{kind} {self._sums[kind] / self._counts[kind]:.3f}" for kind in sorted(self._sums))
         text = f"{speed:.0f} tokens/s  {'  '.join(means)}"
-        self.__init__()  # type: ignore[misc]
+        self.__init__(tokens)  # type: ignore[misc]
         return text
 
 
