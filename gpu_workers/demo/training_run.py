@@ -21,6 +21,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from gpu_workers.demo import together
+
 log = logging.getLogger(__name__)
 
 CHECKPOINT_INTERVAL_S = 150.0
@@ -78,17 +80,23 @@ class TrainingRun:
             self._load()
 
     def run(self, loss_of: Callable[[int], torch.Tensor]) -> torch.nn.Module:
-        """Take the steps that are left; `loss_of` gets the step's number. Returns the averaged network."""
+        """Take the steps that are left. Returns the averaged network.
+
+        `loss_of` gets the step's number; of several processes each gives the loss of its own part of the batch.
+        """
         saved_s, losses = time.monotonic(), list[float]()
         while self.step < self._course.steps:
             losses.append(self._take_step(loss_of))
+            if not together.is_first():
+                continue
             if self.step % _REPORT_STEPS == 0:
                 log.info("%s step %d loss %.4f", self._checkpoint.stem, self.step, fmean(losses))
                 losses.clear()
             if time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
                 self.save()
                 saved_s = time.monotonic()
-        self.save()
+        if together.is_first():
+            self.save()
         averaged: torch.nn.Module = self._average.module
         return averaged.eval().requires_grad_(False)
 
@@ -103,6 +111,7 @@ class TrainingRun:
     def _take_step(self, loss_of: Callable[[int], torch.Tensor]) -> float:
         loss = loss_of(self.step)
         loss.backward()
+        together.share_gradients(self._network.parameters())
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _LARGEST_GRADIENT)
         for parameter, matrix in self._matrices.items():
             matrix.grad = None if parameter.grad is None else _as_matrix(parameter, parameter.grad)

@@ -15,6 +15,7 @@ from gpu_workers.demo.chat_training.mix import training_example
 from gpu_workers.demo.chat_training.packing import encoded, make_batch
 from gpu_workers.demo.chat_training.sampling import MAX_TOKENS, reply_of
 from gpu_workers.demo.chat_training.train import Plan, Training, rate_factor
+from tests.unit.training_together import together
 
 pytestmark = pytest.mark.engines
 
@@ -92,13 +93,8 @@ def test_going_on_after_an_interruption_gives_the_weights_of_an_undisturbed_trai
 ONE_STEP = replace(TINY, steps=1)
 
 
-def _train_together(rank: int, folder: Path) -> None:
-    """One of two processes of a training of one step."""
-    address = f"file://{folder / 'meeting'}"
-    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    training = Training(folder, ONE_STEP, place=(rank, 2))
-    training.run(save_every_s=1e9, sample_every_s=1e9)
-    torch.distributed.destroy_process_group()
+def train_one_step(folder: Path) -> None:
+    Training(folder, ONE_STEP).run(save_every_s=1e9, sample_every_s=1e9)
 
 
 def first_gradients(training: Training) -> list[torch.Tensor]:
@@ -109,15 +105,15 @@ def first_gradients(training: Training) -> list[torch.Tensor]:
 
 def test_two_processes_together_learn_what_one_does_alone(tmp_path: Path) -> None:
     alone = Training(tmp_path, ONE_STEP)
-    torch.multiprocessing.spawn(_train_together, (tmp_path,), nprocs=2)
-    together = Training(tmp_path, ONE_STEP)
-    assert together.step == 1
+    together(tmp_path, train_one_step)
+    shared = Training(tmp_path, ONE_STEP)
+    assert shared.step == 1
     alone.run(save_every_s=1e9, sample_every_s=1e9)
-    pairs = list(zip(first_gradients(alone), first_gradients(together), strict=True))
+    pairs = list(zip(first_gradients(alone), first_gradients(shared), strict=True))
     assert len(pairs) == len(list(alone.model.parameters()))
-    for whole, shared in pairs:
+    for whole, part in pairs:
         # Sums in another order are rounded differently, in bfloat16.
-        assert (whole - shared).norm() <= 0.05 * whole.norm()
+        assert (whole - part).norm() <= 0.05 * whole.norm()
         assert whole.norm() > 0
 
 

@@ -40,7 +40,9 @@ from gpu_workers.demo.image_training.tokens import MAX_TOKENS, learn_tokens, mak
 from gpu_workers.demo.image_training.vae_start import begin_with_colours  # noqa: E402
 from gpu_workers.demo.image_training.vae_training import to_pixels  # noqa: E402
 from gpu_workers.demo.scores import Row  # noqa: E402
+from gpu_workers.demo.together import my_part  # noqa: E402
 from gpu_workers.demo.training_run import Course, TrainingRun  # noqa: E402
+from tests.unit.training_together import together  # noqa: E402
 
 pytestmark = pytest.mark.engines
 
@@ -180,9 +182,21 @@ def line_run(checkpoint: Path, *, steps: int) -> TrainingRun:
     return TrainingRun(LINE[0], Course(steps, rate=0.1, warm_up=1, memory=0.9), checkpoint)
 
 
-def line_loss(step: int) -> Any:
-    x = torch.randn(32, 1, generator=torch.Generator().manual_seed(step))
+def line_loss(step: int, part: slice = slice(None)) -> Any:
+    x = torch.randn(32, 1, generator=torch.Generator().manual_seed(step))[part]
     return torch.nn.functional.mse_loss(LINE[0](x), 3 * x)
+
+
+def train_half_a_line(folder: Path) -> None:
+    line_run(folder / "together.safetensors", steps=20).run(lambda step: line_loss(step, my_part()))
+
+
+def test_two_processes_together_learn_what_one_does_alone(tmp_path: Path) -> None:
+    line_run(tmp_path / "alone.safetensors", steps=20).run(line_loss)
+    together(tmp_path, train_half_a_line)
+    alone, shared = (load_file(tmp_path / f"{name}.safetensors") for name in ("alone", "together"))
+    for name, tensor in alone.items():
+        torch.testing.assert_close(shared[name], tensor)
 
 
 # --- the VAE

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 from pathlib import Path
 
 import torch
-from torch import distributed
 
+from gpu_workers.demo import together
 from gpu_workers.demo.chat_training.export import export
 from gpu_workers.demo.chat_training.train import Plan, Training
 
@@ -37,17 +36,11 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    rank, processes = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    if processes > 1:
-        distributed.init_process_group("gloo")
-    if rank > 0:
-        distributed.barrier()  # The first one makes what is not in the folder yet.
-    plan = Plan(options.steps, options.seed)
-    training = Training(options.state, plan, compiled=bool(shutil.which("g++")), place=(rank, processes))
-    if rank == 0 and processes > 1:
-        distributed.barrier()
+    together.join()
+    plan, compiled = Plan(options.steps, options.seed), bool(shutil.which("g++"))
+    training = together.first_before_others(lambda: Training(options.state, plan, compiled=compiled))
     training.run(save_every_s=options.save_every_s, sample_every_s=options.sample_every_s)
-    if options.out and rank == 0:
+    if options.out and together.is_first():
         export(training, options.out)
 
 

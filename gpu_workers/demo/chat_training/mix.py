@@ -35,7 +35,7 @@ def recognised(generator: Generator) -> Generator:
 # How often each kind comes, beside the others: until SKILLS_EXAMPLES were seen, and from then on. What to say, to add
 # and to copy comes first; to know the hundreds of ways in which somebody may ask for something takes longest.
 SHARES: dict[Generator, tuple[float, float]] = {
-    recognised(product_questions): (24, 60),
+    recognised(product_questions): (24, 80),
     product_questions: (12, 1.6),
     recognised(everything_else.unknown_things): (4, 12),
     everything_else.unknown_things: (2, 0.5),
@@ -43,7 +43,7 @@ SHARES: dict[Generator, tuple[float, float]] = {
     everything_else.gibberish: (1, 0.4),
     passages.found: (16, 10),
     passages.not_found: (9, 6),
-    arithmetic.sums: (12, 2),
+    arithmetic.sums: (12, 3),
     arithmetic.stories: (2, 0.4),
     arithmetic.comparisons: (2, 0.4),
     arithmetic.follow_ups: (2, 0.4),
@@ -57,7 +57,7 @@ SHARES: dict[Generator, tuple[float, float]] = {
     small_jobs.tags: (1, 1.5),
     copying.short_lists: (1, 0.4),
 }
-SKILLS_EXAMPLES = 150_000
+SKILLS_EXAMPLES = 100_000
 # Copying is practised, growing less until this many examples were seen.
 PRACTICE_EXAMPLES = 20_000
 PRACTICE_SHARE = 0.25

@@ -36,9 +36,8 @@ class Batch:
         same = self.owners[:, :, None] == self.owners[:, None, :]
         return torch.where(same.tril()[:, None], 0.0, torch.finfo(torch.float32).min)
 
-    def part(self, number: int, parts: int) -> Batch:
-        """Every `parts`-th row, from row `number` on."""
-        rows = slice(number, None, parts)
+    def part(self, rows: slice) -> Batch:
+        """Some of its rows."""
         return replace(self, tokens=self.tokens[rows], weights=self.weights[rows], owners=self.owners[rows])
 
 

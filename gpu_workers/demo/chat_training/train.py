@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
+from gpu_workers.demo import together
 from gpu_workers.demo.chat_training.model import new_model
 from gpu_workers.demo.chat_training.packing import ROW_TOKENS, ROWS, Batch, make_batch
 from gpu_workers.demo.chat_training.sampling import log_samples
@@ -47,19 +48,12 @@ class Plan:
 
 
 class Training:
-    """A training at some step, in a folder that it can be picked up from.
+    """A training at some step, in a folder that it can be picked up from."""
 
-    Several processes may share it: `place` is which of how many this is. Each learns from its part of a batch's rows,
-    and with the sum of their gradients all take the same step.
-    """
-
-    def __init__(
-        self, folder: Path, plan: Plan, *, compiled: bool = False, place: tuple[int, int] = (0, 1)
-    ) -> None:
+    def __init__(self, folder: Path, plan: Plan, *, compiled: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / CHECKPOINT
         self.plan = plan
-        self._rank, self._processes = place
         self.tokenizer = _tokenizer(folder, plan)
         shape = {"layers": plan.layers, "width": plan.width, "heads": plan.heads}
         self.model = new_model(self.tokenizer, plan.seed, **shape)
@@ -82,7 +76,7 @@ class Training:
         while self.step < self.plan.steps:
             batch = self._train_on_next()
             watch.add(batch)
-            if self._rank > 0:
+            if not together.is_first():
                 continue
             if self.step % LOG_EVERY_STEPS == 0:
                 log.info(
@@ -94,7 +88,7 @@ class Training:
             if time.monotonic() - sampled_s >= sample_every_s:
                 log_samples(self.averaged, self.tokenizer)
                 sampled_s = time.monotonic()
-        if self._rank == 0:
+        if together.is_first():
             self.save()
 
     def save(self) -> None:
@@ -129,10 +123,11 @@ class Training:
     def _train_on_next(self) -> _Losses:
         plan = self.plan
         whole = make_batch(self.tokenizer, plan.seed, self.next_example, plan.rows, plan.row_tokens)
-        batch = whole.part(self._rank, self._processes)
+        batch = whole.part(together.my_part())
         losses = _losses(self._forward, batch)
-        ((losses * batch.weights[:, 1:]).sum() / whole.weights[:, 1:].sum()).backward()
-        self._share_gradients()
+        mean_weight = whole.weights[:, 1:].sum() / together.processes()
+        ((losses * batch.weights[:, 1:]).sum() / mean_weight).backward()
+        together.share_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
         factor = rate_factor(self.step, plan.steps)
         for optimizer in self._optimizers:
@@ -145,15 +140,6 @@ class Training:
         self.tokens += int((whole.owners > 0).sum())
         self._average()
         return _Losses(losses.detach(), batch)
-
-    def _share_gradients(self) -> None:
-        if self._processes == 1:
-            return
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
-        for gradient, shared in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(shared.view_as(gradient))
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not typed for us
     def _average(self) -> None:

@@ -1,4 +1,7 @@
-"""`python -m gpu_workers.demo.image_training --state DIR --out DIR`; started again, it goes on."""
+"""`python -m gpu_workers.demo.image_training --state DIR --out DIR`; started again, it goes on.
+
+Started by `torchrun --nproc-per-node 2 -m …`, two processes share the work.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from gpu_workers.demo import together
 from gpu_workers.demo.image_training.export import export
 from gpu_workers.demo.image_training.latent_pool import make_pool
 from gpu_workers.demo.image_training.painter_training import train_painter
@@ -41,7 +45,8 @@ def build(
     painter = train_painter(
         state, texts, pool, tokens, seed=seed, steps=steps, device=device, compiled=compiled
     )
-    log.info("wrote %s, %d bytes", out, export(out, vae, painter, tokens))
+    if together.is_first():
+        log.info("wrote %s, %d bytes", out, export(out, vae, painter, tokens))
 
 
 def main() -> None:
@@ -57,6 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
+    together.join()
     build(
         state=arguments.state,
         out=arguments.out,

@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 
+from gpu_workers.demo import together
 from gpu_workers.demo.image_training.scenes import training_scene
 from gpu_workers.demo.image_training.vae_training import encode, to_pixels
 
@@ -24,16 +25,15 @@ def make_pool(vae: AutoencoderKL, folder: Path, *, seed: int, scenes: int) -> to
     `folder` keeps what is done, in shards; `scenes` is rounded up to whole ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for first in range(0, scenes, SHARD):
-        file = folder / f"scenes-{first:07d}.safetensors"
+    files = {first: folder / f"scenes-{first:07d}.safetensors" for first in range(0, scenes, SHARD)}
+    for first, file in list(files.items())[together.my_part()]:
         if not file.exists():
             scratch = file.with_suffix(".part")
             save_file({"latents": _encoded(vae, seed, first)}, scratch)
             scratch.replace(file)
             log.info("latents of %d scenes", first + SHARD)
-        shards.append(load_file(file)["latents"])
-    return torch.cat(shards)
+    together.wait_for_all()
+    return torch.cat([load_file(file)["latents"] for file in files.values()])
 
 
 def _encoded(vae: AutoencoderKL, seed: int, first: int) -> torch.Tensor:

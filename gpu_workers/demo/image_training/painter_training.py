@@ -9,6 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
+from gpu_workers.demo import together
 from gpu_workers.demo.image_training.captions import caption
 from gpu_workers.demo.image_training.networks import Painter, TextEncoders, make_scheduler, tokenize
 from gpu_workers.demo.image_training.scenes import Objects, Scene, training_scene
@@ -57,13 +58,17 @@ class PainterTraining:
         signal = self._kept_signal[times].sqrt()[:, None, None, None]
         rest = (1 - self._kept_signal[times]).sqrt()[:, None, None, None]
         kept = (torch.rand(BATCH, generator=noise_draw) >= _DROPPED).float()
-        tokens = [ids.to(self._device) for ids in tokenize(self._tokenizers, captions)]
         noisy, target = signal * clean + rest * noise, signal * noise - rest * clean
+        mine = together.my_part()
+        tokens = [ids.to(self._device) for ids in tokenize(self._tokenizers, captions[mine])]
         with half_precision(self._device):
             predicted = self._painter(
-                noisy.to(self._device), times.to(self._device), tokens, kept.to(self._device)
+                noisy[mine].to(self._device),
+                times[mine].to(self._device),
+                tokens,
+                kept[mine].to(self._device),
             )
-        return torch.nn.functional.mse_loss(predicted.float(), target.to(self._device))
+        return torch.nn.functional.mse_loss(predicted.float(), target[mine].to(self._device))
 
 
 def _weight(scene: Scene) -> float:

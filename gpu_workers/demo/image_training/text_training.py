@@ -16,6 +16,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from typing_extensions import override
 
+from gpu_workers.demo import together
 from gpu_workers.demo.image_training.captions import caption
 from gpu_workers.demo.image_training.networks import TEXT_WIDTH, TextEncoders, tokenize
 from gpu_workers.demo.image_training.scenes import (
@@ -127,7 +128,8 @@ def train_texts(
 
     def loss_of(step: int) -> torch.Tensor:
         draw = Random(f"texts {seed} {step}")
-        scenes = [training_scene(seed, step * BATCH + number) for number in range(BATCH)]
+        numbers = range(step * BATCH, (step + 1) * BATCH)[together.my_part()]
+        scenes = [training_scene(seed, number) for number in numbers]
         ids = tokenize(tokenizers, [caption(scene, draw) for scene in scenes])
         wanted = torch.tensor([answers(scene) for scene in scenes], device=device)
         with half_precision(torch.device(device)):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from gpu_workers.demo import together
 from gpu_workers.demo.image_training.drawing import paint
 from gpu_workers.demo.image_training.networks import LATENT_CHANNELS, make_vae
 from gpu_workers.demo.image_training.scenes import Scene, busy_scene, training_scene
@@ -33,7 +34,8 @@ def train_vae(state: Path, *, seed: int, steps: int, device: str) -> Autoencoder
     run = TrainingRun(vae, Course(steps, rate=5e-4, warm_up=1500, memory=0.999), state / "vae.safetensors")
 
     def loss_of(step: int) -> torch.Tensor:
-        pictures = to_pixels(_scenes(seed, step)).to(device, memory_format=torch.channels_last)
+        scenes = _scenes(seed, step)[together.my_part()]
+        pictures = to_pixels(scenes).to(device, memory_format=torch.channels_last)
         draw = torch.Generator().manual_seed((seed << 32) + step)
         return _loss(vae, pictures, draw)
 
@@ -82,7 +84,8 @@ def _scenes(seed: int, step: int) -> list[Scene]:
 def _loss(vae: AutoencoderKL, pictures: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     with half_precision(vae.device):
         encoded = vae.encode(pictures).latent_dist
-        noise = torch.randn(encoded.mean.shape, generator=draw).to(encoded.mean.device)
+        shape = (BATCH, *encoded.mean.shape[1:])
+        noise = torch.randn(shape, generator=draw)[together.my_part()].to(encoded.mean.device)
         decoded = vae.decode(encoded.mean + encoded.std * noise).sample
     mistake = decoded.float() - pictures
     # Edges, counted once more: they are a small part of flat pictures and the first thing that people see.
