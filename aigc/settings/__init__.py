@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aigc.lib.env import Environment, kept_secret
+from aigc.settings.admin_look import UNFOLD as UNFOLD
 from aigc.settings.celery import celery_settings
 from aigc.settings.database import database
 from aigc.settings.logs import configure_structlog, logging_config
@@ -114,6 +115,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "aigc" / "static"]
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 DEMO_MODELS_DIR = Path(env.text("AIGC_DEMO_MODELS_DIR", str(BASE_DIR / "gpu_workers" / "demo"))).expanduser()
 
@@ -190,7 +192,6 @@ SPECTACULAR_SETTINGS = {
         "Tier": "apps.jobs.states.Tier",
     },
 }
-UNFOLD = {"SITE_TITLE": "AIGC Studio", "SITE_HEADER": "AIGC Studio", "SITE_URL": "/"}
 
 # --- jobs
 AIGC_SWEEP_S = env.integer("AIGC_SWEEP_S", 4, at_least=1, at_most=60)

@@ -44,6 +44,8 @@ class JobAdmin(ReadOnlyAdmin):
     search_fields = ("id", "owner__email")
     date_hierarchy = "created_at"
     list_select_related = ("owner",)
+    # What a repeated request is compared by: nothing to read, and wider than a phone.
+    exclude = ("input_digest",)
 
     @admin.display(description=_("Reason"))
     def reason(self, job: Job) -> str:

@@ -189,3 +189,18 @@ def test_the_schema_describes_every_address_without_a_warning(client: Client) ->
     } <= set(schema["paths"])
     assert set(schema["components"]["securitySchemes"]) == {"bearer", "session"}
     assert client.get("/api/docs").status_code == 200
+
+
+# --- how it looks
+
+
+@pytest.mark.usefixtures("root")
+def test_the_admin_wears_the_studios_green_and_its_style_is_served(client: Client) -> None:
+    tokens = (settings.BASE_DIR / "frontend" / "src" / "styles" / "tokens.css").read_text(encoding="utf-8")
+    light, dark = re.findall(r"--accent: (#\w{6});", tokens)[:2]
+    green = settings.UNFOLD["COLORS"]["primary"]
+    assert (green["600"], green["400"]) == (light, dark)
+    page = client.get(reverse("admin:index")).content.decode()
+    for style in settings.UNFOLD["STYLES"]:
+        assert style in page
+        assert client.get(style)["Content-Type"].startswith("text/css")
