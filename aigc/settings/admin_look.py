@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 _STEPS = (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950)
 
 
@@ -9,7 +11,7 @@ def _scale(*colours: str) -> dict[str, str]:
     return {str(step): colour for step, colour in zip(_STEPS, colours, strict=True)}
 
 
-UNFOLD = {
+UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "AIGC Studio",
     "SITE_HEADER": "AIGC Studio",
     "SITE_URL": "/",
