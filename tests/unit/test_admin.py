@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from aigc.settings.admin_look import UNFOLD
 from apps.accounts.models import ApiKey, User
 from apps.accounts.services import authenticate_bearer, create_api_key
 from apps.audit.models import Action, AuditEntry
@@ -198,9 +199,9 @@ def test_the_schema_describes_every_address_without_a_warning(client: Client) ->
 def test_the_admin_wears_the_studios_green_and_its_style_is_served(client: Client) -> None:
     tokens = (settings.BASE_DIR / "frontend" / "src" / "styles" / "tokens.css").read_text(encoding="utf-8")
     light, dark = re.findall(r"--accent: (#\w{6});", tokens)[:2]
-    green = settings.UNFOLD["COLORS"]["primary"]
+    green = UNFOLD["COLORS"]["primary"]
     assert (green["600"], green["400"]) == (light, dark)
     page = client.get(reverse("admin:index")).content.decode()
-    for style in settings.UNFOLD["STYLES"]:
+    for style in UNFOLD["STYLES"]:
         assert style in page
         assert client.get(style)["Content-Type"].startswith("text/css")
