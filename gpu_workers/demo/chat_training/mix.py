@@ -35,27 +35,27 @@ def recognised(generator: Generator) -> Generator:
 # How often each kind comes, beside the others: until SKILLS_EXAMPLES were seen, and from then on. What to say, to add
 # and to copy comes first; to know the hundreds of ways in which somebody may ask for something takes longest.
 SHARES: dict[Generator, tuple[float, float]] = {
-    recognised(product_questions): (24, 80),
+    recognised(product_questions): (24, 60),
     product_questions: (12, 1.6),
-    recognised(everything_else.unknown_things): (4, 12),
+    recognised(everything_else.unknown_things): (4, 20),
     everything_else.unknown_things: (2, 0.5),
     everything_else.greetings: (2, 0.8),
     everything_else.gibberish: (1, 0.4),
-    passages.found: (16, 10),
+    passages.found: (16, 14),
     passages.not_found: (9, 6),
     arithmetic.sums: (12, 3),
     arithmetic.stories: (2, 0.4),
     arithmetic.comparisons: (2, 0.4),
     arithmetic.follow_ups: (2, 0.4),
-    conversations.recalled: (3, 2),
+    conversations.recalled: (3, 6),
     conversations.replies: (2, 0.4),
-    conversations.shorter: (2, 1),
+    conversations.shorter: (2, 5),
     conversations.other_language: (2, 1),
-    conversations.after_talk: (2, 0.4),
-    small_jobs.titles: (2, 1),
-    small_jobs.descriptions: (1, 1),
-    small_jobs.tags: (1, 1.5),
-    copying.short_lists: (1, 0.4),
+    conversations.after_talk: (2, 5),
+    small_jobs.titles: (2, 2),
+    small_jobs.descriptions: (1, 4),
+    small_jobs.tags: (1, 3),
+    copying.short_lists: (1, 1),
 }
 SKILLS_EXAMPLES = 100_000
 # Copying is practised, growing less until this many examples were seen.
