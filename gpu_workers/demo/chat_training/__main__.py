@@ -18,7 +18,7 @@ from gpu_workers.demo.chat_training.export import export
 from gpu_workers.demo.chat_training.train import Plan, Training
 
 # About 3 hours of one core, 2 of two.
-STEPS = 7_300
+STEPS = 9_400
 
 
 def main() -> None:
