@@ -59,12 +59,11 @@ class EspeakPhonemizer(BasePhonemizer):  # type: ignore[misc]  # the package shi
 def register() -> None:
     """Make models whose config says `espeak` use it, with or without a language of their own."""
     with _registering:
-        # Fills the package's registry first: it does so only while that is empty.
+        # The package fills its registry with this class, where its own would ask the system's program for languages.
+        phonemizers.ESpeak = EspeakPhonemizer
         phonemizers.get_default_phonemizer("be")
-        if phonemizers.PHONEMIZERS.get("espeak") is not EspeakPhonemizer:
-            phonemizers.PHONEMIZERS["espeak"] = EspeakPhonemizer
-            for code in ("en", "zh-cn", *EspeakPhonemizer.supported_languages()):
-                phonemizers.DEF_LANG_TO_PHONEMIZER.setdefault(code, "espeak")
+        for code in ("en", "zh-cn"):
+            phonemizers.DEF_LANG_TO_PHONEMIZER.setdefault(code, "espeak")
 
 
 @functools.cache
