@@ -41,7 +41,7 @@ SHARES: dict[Generator, tuple[float, float]] = {
     everything_else.unknown_things: (2, 0.5),
     everything_else.greetings: (2, 0.8),
     everything_else.gibberish: (1, 0.4),
-    passages.found: (16, 14),
+    passages.found: (16, 22),
     passages.not_found: (9, 6),
     arithmetic.sums: (12, 3),
     arithmetic.stories: (2, 0.4),

@@ -27,6 +27,8 @@ _PHRASES = phrases("passages")
 Filler = Callable[[Random], str]
 FOUND: dict[Language, str] = {"en": "The passage says: {}.", "zh": "资料里写的是：{}。"}
 NOT_FOUND: dict[Language, str] = {"en": "The passage does not say.", "zh": "资料里没有提到。"}
+# How many questions are sure to have such a second sentence beside the right one.
+_ALIKE_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,9 @@ def found(rng: Random, held_out: bool) -> Example:
     """The passage says it."""
     language = pick_language(rng)
     facts = _facts(rng, language, held_out)
-    fact = rng.choice(facts)
+    alike = [fact for fact in facts if sum(other.relation is fact.relation for other in facts) > 1]
+    # Nearly all mistakes take what the same is said of something else: that is practised most.
+    fact = rng.choice(alike if not held_out and rng.random() < _ALIKE_SHARE else facts)
     turns = _turns(rng, language, facts, fact, held_out=held_out)
     quote = {"en": f'"{fact.sentence}" → {fact.value}', "zh": f"“{fact.sentence}”→{fact.value}"}[language]
     return Example("passage", language, turns, quote, FOUND[language].format(fact.value), fact.value)
