@@ -2,9 +2,8 @@ import { nextTick } from "vue";
 import { createI18n } from "vue-i18n";
 
 import { en } from "@/i18n/en";
+import type { Messages } from "@/i18n/messages";
 
-/** The same keys as English, other words. */
-export type Messages<T = typeof en> = { [K in keyof T]: T[K] extends string ? string : Messages<T[K]> };
 export type Locale = "en" | "zh";
 export const LOCALES: readonly Locale[] = ["en", "zh"];
 

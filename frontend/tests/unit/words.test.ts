@@ -8,7 +8,7 @@ import { fold } from "@/composables/snapshot";
 import { speedOf } from "@/composables/answers";
 import { UNSEEN, observe, reasoningS, remainingS, type Timing } from "@/composables/timing";
 import type { JobView } from "@/composables/useJobs";
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 import { en } from "@/i18n/en";
 import { zh } from "@/i18n/zh";
 

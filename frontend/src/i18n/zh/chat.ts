@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 
 export const chat: Messages["chat"] = {
   newChat: "新对话",

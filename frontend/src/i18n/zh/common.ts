@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 import type { common as english } from "@/i18n/en/common";
 
 export const common: Messages<typeof english> = {

@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 
 export const folders: Messages["folders"] = {
   title: "文件夹",

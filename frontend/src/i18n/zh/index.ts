@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 import { assistants } from "@/i18n/zh/assistants";
 import { chat } from "@/i18n/zh/chat";
 import { common } from "@/i18n/zh/common";

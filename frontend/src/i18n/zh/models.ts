@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 
 export const models: Messages["models"] = {
   lead: "这个工作室能做什么、用什么来做，以及怎样做得更好。",

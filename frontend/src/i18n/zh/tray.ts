@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 
 export const tray: Messages["tray"] = {
   title: "任务栏",

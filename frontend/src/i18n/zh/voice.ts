@@ -1,4 +1,4 @@
-import type { Messages } from "@/i18n";
+import type { Messages } from "@/i18n/messages";
 
 export const voice: Messages["voice"] = {
   text: "要朗读的文字",
