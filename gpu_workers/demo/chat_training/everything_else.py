@@ -16,16 +16,20 @@ from gpu_workers.demo.chat_training.examples import (
     share,
 )
 from gpu_workers.demo.chat_training.phrases import phrases
-from gpu_workers.demo.chat_training.questions import typed
+from gpu_workers.demo.chat_training.questions import framed, typed
 
 _PHRASES = phrases("everything_else")
 ELSE: dict[Language, str] = {"en": _PHRASES["en"]["answer"], "zh": _PHRASES["zh"]["answer"]}
+_FRAMED_SHARE = 0.3
 
 
 def unknown_things(rng: Random, held_out: bool) -> Example:
     """A question about anything else."""
     language = pick_language(rng)
-    question = filled(rng, share(rng, _PHRASES[language]["ask"], held_out=held_out), language)
+    if not held_out and rng.random() < _FRAMED_SHARE:
+        question = framed(rng, language, filled(rng, rng.choice(_PHRASES[language]["framed"]), language))
+    else:
+        question = filled(rng, share(rng, _PHRASES[language]["ask"], held_out=held_out), language)
     return asked(
         "else",
         language,
