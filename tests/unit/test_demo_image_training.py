@@ -46,7 +46,7 @@ from tests.unit.training_together import together  # noqa: E402
 
 pytestmark = pytest.mark.engines
 
-VAE_STEPS, TEXT_STEPS, STEPS, SCENES = 2, 2, 3, 16
+VAE_STEPS, TEXT_STEPS, STEPS, DECODER_STEPS, SCENES = 2, 2, 3, 2, 16
 
 
 class Killed(Exception):
@@ -83,7 +83,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(state: Path, out: Path) -> None:
     build(
-        state=state, out=out, seed=1, vae_steps=VAE_STEPS, text_steps=TEXT_STEPS, scenes=SCENES, steps=STEPS
+        state=state,
+        out=out,
+        seed=1,
+        vae_steps=VAE_STEPS,
+        text_steps=TEXT_STEPS,
+        scenes=SCENES,
+        steps=STEPS,
+        decoder_steps=DECODER_STEPS,
     )
 
 
@@ -113,13 +120,13 @@ def test_a_training_killed_at_any_step_ends_with_the_same_weights(
         return take_step(run, loss_of)
 
     monkeypatch.setattr(TrainingRun, "_take_step", counted)
-    # Within the VAE's steps, the text encoders', the painter's.
-    deadly = {1, VAE_STEPS + 1, VAE_STEPS + TEXT_STEPS + 2}
+    # Within the VAE's steps, the text encoders', the painter's, the decoder's.
+    deadly = {1, VAE_STEPS + 1, VAE_STEPS + TEXT_STEPS + 2, VAE_STEPS + TEXT_STEPS + STEPS + 1}
     while deadly:
         with pytest.raises(Killed):
             train(tmp_path / "state", tmp_path / "pipeline")
     train(tmp_path / "state", tmp_path / "pipeline")
-    assert taken == VAE_STEPS + TEXT_STEPS + STEPS, "no step is taken twice"
+    assert taken == VAE_STEPS + TEXT_STEPS + STEPS + DECODER_STEPS, "no step is taken twice"
     whole, resumed = weights(trained), weights(tmp_path / "pipeline")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -215,6 +222,16 @@ def test_normalised_latents_have_mean_0_and_deviation_1_and_decode_to_the_same_p
     assert flat.mean(0).abs().max() < 0.05
     assert (flat.std(0) - 1).abs().max() < 0.05
     assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_a_finer_decoder_leaves_what_makes_the_latents_as_it_was(tmp_path: Path) -> None:
+    vae = make_vae()
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+
+    finer = vae_training.train_decoder(tmp_path, vae, seed=1, steps=2, device="cpu").state_dict()
+
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], finer[name])}
+    assert changed == {"decoder", "post_quant_conv"}
 
 
 def test_pictures_become_pixels_from_minus_1_to_1() -> None:

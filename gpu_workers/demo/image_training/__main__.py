@@ -18,7 +18,7 @@ from gpu_workers.demo.image_training.latent_pool import make_pool
 from gpu_workers.demo.image_training.painter_training import train_painter
 from gpu_workers.demo.image_training.text_training import train_texts
 from gpu_workers.demo.image_training.tokens import learn_tokens
-from gpu_workers.demo.image_training.vae_training import train_vae
+from gpu_workers.demo.image_training.vae_training import train_decoder, train_vae
 from gpu_workers.engines.device import pick_device
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def build(
     text_steps: int,
     scenes: int,
     steps: int,
+    decoder_steps: int,
     device: str = "cpu",
     compiled: bool = False,
 ) -> None:
@@ -45,6 +46,7 @@ def build(
     painter = train_painter(
         state, texts, pool, tokens, seed=seed, steps=steps, device=device, compiled=compiled
     )
+    vae = train_decoder(state, vae, seed=seed, steps=decoder_steps, device=device)
     if together.is_first():
         log.info("wrote %s, %d bytes", out, export(out, vae, painter, tokens))
 
@@ -54,10 +56,11 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path("data/demo-training/image"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=20240718)
-    parser.add_argument("--vae-steps", type=int, default=5000)
+    parser.add_argument("--vae-steps", type=int, default=4000)
     parser.add_argument("--text-steps", type=int, default=800)
     parser.add_argument("--scenes", type=int, default=32768)
     parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--decoder-steps", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -71,6 +74,7 @@ def main() -> None:
         text_steps=arguments.text_steps,
         scenes=arguments.scenes,
         steps=arguments.steps,
+        decoder_steps=arguments.decoder_steps,
         device=pick_device(),
         compiled=bool(shutil.which("g++")),
     )

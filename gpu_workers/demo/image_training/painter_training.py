@@ -96,7 +96,7 @@ def train_painter(
     # Some percent faster, after two minutes of compiling.
     forward = torch.compile(painter) if compiled else painter
     data = PainterTraining(forward, pool, tokens, seed=seed, device=device)
-    course = Course(steps, rate=1e-3, warm_up=300, memory=0.9995)
+    course = Course(steps, rate=1e-3, warm_up=300, memory=0.999)
     run = TrainingRun(painter, course, state / "painter.safetensors", matrices=_inner_weights(painter.unet))
     trained = run.run(data.loss_of)
     assert isinstance(trained, Painter)  # noqa: S101  what TrainingRun was given

@@ -32,16 +32,30 @@ def train_vae(state: Path, *, seed: int, steps: int, device: str) -> Autoencoder
     begin_with_colours(vae, some)
     # Adam moves all weights of a convolution alike at first: a rate that rose faster would soon lose the beginning.
     run = TrainingRun(vae, Course(steps, rate=5e-4, warm_up=1500, memory=0.999), state / "vae.safetensors")
+    trained = _taught(run, vae, seed, device)
+    normalise(trained, some)
+    return trained
 
+
+def train_decoder(state: Path, vae: AutoencoderKL, *, seed: int, steps: int, device: str) -> AutoencoderKL:
+    """The VAE with a decoder that draws finer; what it makes of pictures, which the UNet has learnt from, stays."""
+    vae.to(device, memory_format=torch.channels_last)
+    vae.requires_grad_(False)
+    for part in (vae.post_quant_conv, vae.decoder):
+        part.requires_grad_(True)
+    run = TrainingRun(vae, Course(steps, rate=3e-4, warm_up=100, memory=0.995), state / "decoder.safetensors")
+    # Other scenes than before.
+    return _taught(run, vae, seed + 1, device)
+
+
+def _taught(run: TrainingRun, vae: AutoencoderKL, seed: int, device: str) -> AutoencoderKL:
     def loss_of(step: int) -> torch.Tensor:
         scenes = _scenes(seed, step)[together.my_part()]
         pictures = to_pixels(scenes).to(device, memory_format=torch.channels_last)
         draw = torch.Generator().manual_seed((seed << 32) + step)
         return _loss(vae, pictures, draw)
 
-    trained = run.run(loss_of).to(memory_format=torch.contiguous_format)
-    normalise(trained, some)
-    return trained
+    return run.run(loss_of).to(memory_format=torch.contiguous_format)
 
 
 def to_pixels(scenes: list[Scene]) -> torch.Tensor:
