@@ -62,7 +62,7 @@ class TrainingRun:
         matrices: Sequence[torch.nn.Parameter] = (),
     ) -> None:
         self._network, self._course, self._checkpoint = network, course, checkpoint
-        self._average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(course.memory))
+        self._average = AveragedModel(network, multi_avg_fn=_running_mean(course.memory))
         # Muon takes what has two dimensions: it gets another look at the same memory.
         self._matrices = {p: torch.nn.Parameter(_as_matrix(p, p.data)) for p in matrices}
         rest = [p for p in network.parameters() if p not in self._matrices]
@@ -158,6 +158,18 @@ class TrainingRun:
             optimizer, parameter = learnt[int(number)]
             optimizer.state[parameter][name] = _ordered_as(parameter, tensor)
         log.info("%s goes on from step %d", self._checkpoint.stem, self.step)
+
+
+def _running_mean(
+    memory: float,
+) -> Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor], torch.Tensor | int], None]:
+    """Of the weights at about the last `1 / (1 - memory)` steps; early on of fewer, to forget the random ones soon."""
+
+    def add(mean: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], steps: torch.Tensor | int) -> None:
+        decay = min(memory, (1 + int(steps)) / (10 + int(steps)))
+        get_ema_multi_avg_fn(decay)(mean, weights, steps)
+
+    return add
 
 
 def _as_matrix(parameter: torch.nn.Parameter, tensor: torch.Tensor) -> torch.Tensor:
