@@ -41,6 +41,8 @@ vits = import_module("gpu_workers.engines.vits")
 vits_files = import_module("gpu_workers.engines.vits_files")
 from safetensors.torch import save_file  # noqa: E402  after the check that torch is there
 from TTS.config.shared_configs import BaseDatasetConfig  # noqa: E402  after the engine, which prepares torchaudio
+from TTS.tts.utils.text import phonemizers  # noqa: E402
+from TTS.tts.utils.text.phonemizers import espeak_wrapper  # noqa: E402
 
 from gpu_workers.demo import tiny_voice  # noqa: E402
 
@@ -286,7 +288,10 @@ def test_languages_are_chosen_by_name(make: Make) -> None:
 
 
 def test_phonemes_need_no_espeak_program(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
+    # As where the system has one, which cannot be run: whoever asks it for its languages fails.
+    monkeypatch.setattr(espeak_wrapper, "_DEF_ESPEAK_LIB", "/nonexistent/espeak-ng")
+    monkeypatch.setattr(phonemizers, "PHONEMIZERS", {})
+    monkeypatch.setattr(phonemizers, "DEF_LANG_TO_PHONEMIZER", {})
     engine = make(
         use_phonemes=True, phonemizer="espeak", phoneme_language="en-us", text_cleaner="phoneme_cleaners"
     )

@@ -147,6 +147,14 @@ def test_a_training_learns_and_averages_its_weights(tmp_path: Path) -> None:
     assert not average.weight.requires_grad
 
 
+def test_the_average_of_a_short_training_forgets_where_it_began() -> None:
+    mean = [torch.zeros(1)]
+    add = training_run._running_mean(0.999)
+    for step in range(1, 200):
+        add(mean, [torch.ones(1)], step)
+    assert mean[0].item() > 0.99
+
+
 @pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("pixels", [1, 3])
 def test_muon_teaches_convolutions_and_goes_on_after_a_restart(

@@ -17,7 +17,7 @@ from gpu_workers.demo import together
 from gpu_workers.demo.chat_training.export import export
 from gpu_workers.demo.chat_training.train import Plan, Training
 
-# About 3 hours of one core, 2 of two.
+# About four hours of one core, two and a half of two.
 STEPS = 9_400
 
 

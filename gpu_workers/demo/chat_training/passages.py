@@ -27,7 +27,7 @@ _PHRASES = phrases("passages")
 Filler = Callable[[Random], str]
 FOUND: dict[Language, str] = {"en": "The passage says: {}.", "zh": "资料里写的是：{}。"}
 NOT_FOUND: dict[Language, str] = {"en": "The passage does not say.", "zh": "资料里没有提到。"}
-# How many questions are sure to have such a second sentence beside the right one.
+# How many questions are about what a second sentence says of something else.
 _ALIKE_SHARE = 0.6
 
 
